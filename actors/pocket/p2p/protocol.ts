@@ -1,0 +1,48 @@
+import { defineProtocol, message, question } from '../../../runtime/protocol.ts';
+
+export interface PeerInfo {
+  peerId: string;
+  /** Validator address proven by its certificate, hex; empty while unproven. */
+  address: string;
+  multiaddr: string;
+  connected: boolean;
+  direction: string;
+}
+
+/**
+ * The network. Nothing told to it is repeated by it: consensus re-sends its round, utility's transactions
+ * travel again when their sender's node restarts, and a failed request is asked of another peer.
+ */
+export const p2pProtocol = defineProtocol('p2p', {
+  tell: {
+    /** A consensus message (canonical bytes) for every other validator. */
+    broadcast: message<{ message: Uint8Array }>('consensus', ['message']),
+    /** A consensus message for one validator, named by its 20-byte address. */
+    send: message<{ to: Uint8Array; message: Uint8Array }>('consensus', ['to', 'message']),
+    /** Admitted transactions (canonical bytes) for everyone. */
+    gossip: message<{ transactions: Uint8Array[] }>('bulk', ['transactions']),
+  },
+  ask: {
+    /**
+     * One request of the sync protocol (canonical bytes of pocket/chain SyncRequest) to one validator.
+     * @throws PEER_UNREACHABLE, PEER_PROTOCOL, DEADLINE_EXCEEDED
+     */
+    request: question<{ to: Uint8Array; request: Uint8Array }, { response: Uint8Array }>(
+      'sync',
+      10_000,
+      ['to', 'request'],
+      ['response'],
+    ),
+    peers: question<object, { self: PeerInfo; peers: PeerInfo[] }>('bulk', 5_000, [], ['self', 'peers']),
+  },
+  emit: {
+    /** A consensus message from the validator whose certificate the stream carries. Not yet decoded. */
+    consensusMessage: message<{ from: Uint8Array; message: Uint8Array }>('consensus', ['from', 'message']),
+    /** Gossiped transactions. Not yet decoded. */
+    transactions: message<{ transactions: Uint8Array[]; peerId: string }>('bulk', ['transactions', 'peerId']),
+    /** How many validators have a proven consensus stream now. */
+    connected: message<{ validators: number }>('control', ['validators']),
+  },
+  records: [['peerId', 'address', 'multiaddr', 'connected', 'direction']],
+});
+export type P2pProtocol = typeof p2pProtocol;

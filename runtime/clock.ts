@@ -1,0 +1,19 @@
+/** Time as a parameter: a node runs on the system clock, a simulation on a virtual one. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Nanoseconds from an arbitrary origin shared by all threads of a process; never goes back. */
+  monotonic_ns(): bigint;
+  /** Calls back once after `delay_ms`; the returned function cancels. */
+  after(delay_ms: number, callback: () => void): () => void;
+}
+
+/** The clock of the machine. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic_ns: () => process.hrtime.bigint(),
+  after(delay_ms, callback) {
+    const timer = setTimeout(callback, delay_ms);
+    return () => clearTimeout(timer);
+  },
+};
