@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { MetricObjectWithValues, MetricValue, Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
-import type { MessageOf, Protocol, ReplyOf, RequestOf } from './protocol.ts';
+import type { Lane, MessageOf, Protocol, ReplyOf, RequestOf } from './protocol.ts';
 import type { Random } from './random.ts';
 
 /** What came with a message besides its body. */
@@ -77,7 +77,7 @@ export type Listener<Q extends Protocol> = {
 };
 
 /**
- * A running actor. Messages of one lane are handled one after the other, each awaited before the next; a
+ * A running actor. Messages of one lane start in order, and by default each is awaited before the next; a
  * higher lane overtakes a lower one between messages and while a lower one awaits. A handler of an ask that
  * throws fails the ask; a handler of a tell or event that throws ends the actor.
  */
@@ -86,6 +86,8 @@ export interface Behaviour<P extends Protocol> {
   readonly ask: Asks<P>;
   /** Handlers of other actors' events, by the emitter's name; made with `listen`. */
   readonly on?: Readonly<Record<string, Listener<Protocol>>>;
+  /** How many messages of a lane may be in hand at once; 1 where absent. Above 1 the handlers interleave at awaits. */
+  readonly parallel?: Partial<Record<Lane, number>>;
   /**
    * Called once when every peer is connected, after `start`; messages are delivered from here on.
    * The place to ask peers for what the state is rebuilt from.
