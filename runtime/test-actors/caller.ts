@@ -1,0 +1,52 @@
+import { defineActor, listen } from '../actor.ts';
+import { toErrorRecord } from '../errors.ts';
+import { callerProtocol, echoProtocol } from './protocols.ts';
+
+/** Talks to `echo` on behalf of a test and reports what came of it. */
+export default defineActor<typeof callerProtocol, object>({
+  protocol: callerProtocol,
+  uses: [echoProtocol],
+  listens: [echoProtocol],
+  start(context) {
+    const echo = context.peer(echoProtocol);
+    const heard: string[] = [];
+    const rebound: string[] = [];
+    return {
+      tell: {},
+      ask: {
+        async call({ text, amount }) {
+          try {
+            const reply = await echo.ask('say', { text, amount });
+            return { ...reply, code: '' };
+          } catch (error) {
+            return { text: '', amount: 0n, incarnation: 0, code: toErrorRecord(error).code };
+          }
+        },
+        async provoke({ how }) {
+          try {
+            await echo.ask('misbehave', { how });
+            return { code: '' };
+          } catch (error) {
+            return { code: toErrorRecord(error).code };
+          }
+        },
+        flood({ messages, bytes }) {
+          let sent = 0;
+          for (let i = 0; i < messages; i++) {
+            if (echo.tell('note', { text: `n${i}`, data: new Uint8Array(bytes) })) sent++;
+          }
+          return { sent };
+        },
+        state: () => ({ incarnation: context.incarnation, heard, rebound }),
+      },
+      parallel: { control: 16 },
+      on: listen(echoProtocol, {
+        heard({ text }) {
+          if (heard.length < 10_000) heard.push(text);
+        },
+      }),
+      rebound: (peer) => rebound.push(peer),
+      stop: () => undefined,
+    };
+  },
+});
