@@ -1,0 +1,55 @@
+import { ADDRESS_BYTES } from './address.ts';
+import { formatAmount } from './amounts.ts';
+import { encodeCanonical, require } from './canonical.ts';
+import { ActorSchema } from './gen/state_pb.ts';
+import { toHex } from './hex.ts';
+
+export const ACTOR_APP = 1;
+export const ACTOR_SERVICER = 2;
+export const ACTOR_FISHERMAN = 3;
+export const ACTOR_VALIDATOR = 4;
+
+/** Height of an event that has not happened: not paused, not unstaking. */
+export const NO_HEIGHT = -1n;
+
+/** A staked participant. */
+export interface Actor {
+  /** ACTOR_APP, ACTOR_SERVICER, ACTOR_FISHERMAN or ACTOR_VALIDATOR. */
+  type: number;
+  /** 20 bytes. */
+  address: Uint8Array;
+  /** 32 bytes. */
+  publicKey: Uint8Array;
+  /** Four-character ids of the relay chains; empty for validators. */
+  chains: string[];
+  /** `host:port`, or with http:// or https:// before it; empty for applications. */
+  serviceUrl: string;
+  /** uPOKT. */
+  stakedAmount: bigint;
+  /** NO_HEIGHT, or since when. */
+  pausedHeight: bigint;
+  /** NO_HEIGHT, or when the stake is paid out. */
+  unstakingHeight: bigint;
+  /** Who gets the stake back, 20 bytes. */
+  output: Uint8Array;
+}
+
+/** The value of an actor in the trie of its type. @throws STATE_MALFORMED, AMOUNT_INVALID */
+export function encodeActor(actor: Actor): Uint8Array {
+  const { type, address, publicKey, chains, serviceUrl, stakedAmount, pausedHeight, unstakingHeight, output } = actor;
+  require(type >= ACTOR_APP && type <= ACTOR_VALIDATOR, 'STATE', 'actor_type', 'must be from 1 to 4');
+  require(address.length === ADDRESS_BYTES, 'STATE', 'address', 'must be 20 bytes');
+  require(publicKey.length === 32, 'STATE', 'public_key', 'must be 32 bytes');
+  require(output.length === ADDRESS_BYTES, 'STATE', 'output', 'must be 20 bytes');
+  return encodeCanonical(ActorSchema, {
+    actorType: type,
+    address: toHex(address),
+    publicKey: toHex(publicKey),
+    chains,
+    serviceUrl,
+    stakedAmount: formatAmount(stakedAmount),
+    pausedHeight,
+    unstakingHeight,
+    output: toHex(output),
+  });
+}

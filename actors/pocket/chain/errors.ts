@@ -1,0 +1,73 @@
+/** Every code that the chain formats raise. The reference in the docs is generated from this list. */
+export const CHAIN_ERRORS = {
+  HEX_INVALID: 'A text is not lower-case hex with an even number of digits.',
+  ADDRESS_INVALID: 'An address is not 40 lower-case hex digits (20 bytes).',
+  AMOUNT_INVALID: 'An amount is not a plain base-10 whole number of uPOKT between 0 and 2^128 - 1.',
+
+  TX_MALFORMED: 'The bytes are not a transaction.',
+  TX_NOT_CANONICAL:
+    'The bytes are a transaction, but not in its one canonical encoding (unknown, repeated or reordered fields).',
+  TX_TOO_LARGE: 'The transaction is larger than a transaction may be.',
+  TX_UNKNOWN_MESSAGE: 'The message type of the transaction is not one that this node knows.',
+  TX_NONCE_EMPTY: 'The transaction has no nonce.',
+  TX_NONCE_INVALID: 'The nonce of the transaction is not 1 to 64 printable ASCII characters.',
+  TX_PUBLIC_KEY_EMPTY: 'The transaction carries no public key.',
+  TX_PUBLIC_KEY_LENGTH: 'The public key of the transaction is not 32 bytes.',
+  TX_SIGNATURE_EMPTY: 'The transaction is not signed.',
+  TX_SIGNATURE_LENGTH: 'The signature of the transaction is not 64 bytes.',
+  TX_ADDRESS_EMPTY: 'The sender or the recipient of the transaction is missing.',
+  TX_ADDRESS_LENGTH: 'The sender or the recipient of the transaction is not 20 bytes.',
+  TX_AMOUNT_INVALID: 'The amount of the transaction is not a whole number of uPOKT between 1 and 2^128 - 1.',
+  TX_BINDING_INVALID:
+    'The network id or the last valid height of the transaction is malformed, or only one of them is given.',
+
+  BLOCK_MALFORMED: 'The bytes are not a block, or a field of it has the wrong form.',
+  BLOCK_NOT_CANONICAL: 'The bytes are a block, but not in its one canonical encoding.',
+  BLOCK_TOO_LARGE: 'The block is larger than any block may be.',
+  BLOCK_BODY_ROOT_MISMATCH: 'The transactions of the block are not those that its header commits to.',
+  BLOCK_VERSION_UNSUPPORTED: 'The block is of a version that this node does not know: upgrade the node.',
+  HEADER_MALFORMED: 'The bytes are not a block header, or a field of it has the wrong form.',
+  HEADER_NOT_CANONICAL: 'The bytes are a block header, but not in its one canonical encoding.',
+  HEADER_TOO_LARGE: 'The block header is larger than a header may be.',
+
+  CONSENSUS_MALFORMED: 'The bytes are not a consensus message, or a field of it has the wrong form.',
+  CONSENSUS_NOT_CANONICAL: 'The bytes are a consensus message, but not in its one canonical encoding.',
+  CONSENSUS_TOO_LARGE: 'The consensus message is larger than one may be.',
+  CONSENSUS_VERSION_UNSUPPORTED:
+    'The consensus message is of a version that this node does not know: upgrade the node.',
+  CONSENSUS_SIGNER_UNKNOWN: 'The sender of the consensus message is not a validator.',
+  CONSENSUS_SIGNATURE_INVALID: 'The signature of the consensus message is wrong.',
+
+  QC_MALFORMED: 'The bytes are not a quorum certificate, or a field of it has the wrong form.',
+  QC_NOT_CANONICAL: 'The bytes are a quorum certificate, but not in its one canonical encoding.',
+  QC_TOO_LARGE: 'The quorum certificate is larger than one may be.',
+  QC_VERSION_UNSUPPORTED: 'The quorum certificate is of a version that this node does not know: upgrade the node.',
+  QC_DUPLICATE_SIGNER: 'A validator is counted twice in the quorum certificate.',
+  QC_UNKNOWN_SIGNER: 'A signer of the quorum certificate is not a validator.',
+  QC_TOO_FEW_SIGNERS: 'The quorum certificate has not more than two thirds of the validators.',
+  QC_SIGNATURE_INVALID: 'A signature in the quorum certificate is wrong.',
+
+  CERTIFICATE_MALFORMED: 'The bytes are not a stream certificate, or a field of it has the wrong form.',
+  CERTIFICATE_NOT_CANONICAL: 'The bytes are a stream certificate, but not in its one canonical encoding.',
+  CERTIFICATE_TOO_LARGE: 'The stream certificate is larger than one may be.',
+  CERTIFICATE_VERSION_UNSUPPORTED: 'The stream certificate is of a version that this node does not know.',
+  CERTIFICATE_WRONG_NETWORK: 'The peer belongs to another network.',
+  CERTIFICATE_WRONG_PEER: 'The certificate was issued for another peer id.',
+  CERTIFICATE_EXPIRED: 'The certificate has expired: check the clock of both machines.',
+  CERTIFICATE_SIGNER_UNKNOWN: 'The key of the certificate is not a validator key.',
+  CERTIFICATE_SIGNATURE_INVALID: 'The signature of the certificate is wrong.',
+
+  SYNC_MALFORMED: 'The bytes are not a sync message, or a field of it has the wrong form.',
+  SYNC_NOT_CANONICAL: 'The bytes are a sync message, but not in its one canonical encoding.',
+  SYNC_TOO_LARGE: 'The sync message is larger than one may be.',
+  SYNC_VERSION_UNSUPPORTED: 'The sync message is of a version that this node does not know.',
+
+  STATE_MALFORMED: 'A value for the state tries has a field of the wrong form.',
+
+  VALIDATORS_INVALID: 'A validator set is empty, too large, or has two validators with one address.',
+  GENESIS_INVALID:
+    'The genesis file has a wrong entry; the message names its path, its value and what to write instead.',
+  GENESIS_DUPLICATE_ADDRESS: 'An address stands twice in one list of the genesis file.',
+} as const;
+
+export type ChainErrorCode = keyof typeof CHAIN_ERRORS;

@@ -1,0 +1,40 @@
+import { CodedError } from '../../../runtime/errors.ts';
+
+const HEX = /^(?:[0-9a-f]{2})*$/;
+const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** Lower-case, no prefix. */
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += DIGITS[byte];
+  return text;
+}
+
+/** @throws HEX_INVALID: upper case is refused too, so that one value has one text. */
+export function fromHex(text: string): Uint8Array {
+  if (!HEX.test(text)) {
+    throw new CodedError('HEX_INVALID', 'not lower-case hex with an even number of digits', {
+      value: text.slice(0, 80),
+      length: text.length,
+    });
+  }
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Byte by byte, the shorter first where one begins the other: the order of the lower-case hex texts. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
