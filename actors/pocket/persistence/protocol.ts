@@ -57,17 +57,24 @@ export const persistenceProtocol = defineProtocol('persistence', {
     tip: question<object, Tip>('control', 10_000, [], ['height', 'blockHash', 'stateHash', 'timestamp_ms', 'commitQc']),
     /**
      * State at a committed or staged block: balances (absent ones are left out), pools, and which of the
-     * replay keys are in the window. `at` null means the tip.
+     * replay keys are in the window. `at` null means the tip. `stateHash` is that block's own.
      * @throws PARENT_UNKNOWN
      */
     read: question<
       { at: Uint8Array | null; accounts: Uint8Array[]; pools: Uint8Array[]; replayKeys: Uint8Array[] },
-      { height: bigint; timestamp_ms: bigint; accounts: AccountRow[]; pools: AccountRow[]; replayed: Uint8Array[] }
+      {
+        height: bigint;
+        timestamp_ms: bigint;
+        stateHash: Uint8Array;
+        accounts: AccountRow[];
+        pools: AccountRow[];
+        replayed: Uint8Array[];
+      }
     >(
       'consensus',
       10_000,
       ['at', 'accounts', 'pools', 'replayKeys'],
-      ['height', 'timestamp_ms', 'accounts', 'pools', 'replayed'],
+      ['height', 'timestamp_ms', 'stateHash', 'accounts', 'pools', 'replayed'],
     ),
     /**
      * Stages an executed block on its parent, durably. `header` is canonical; where its state hash is empty

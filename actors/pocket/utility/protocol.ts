@@ -29,12 +29,25 @@ export const utilityProtocol = defineProtocol('utility', {
     ),
     /**
      * Builds, executes and stages a block on `parent` (hash of a committed or staged block; 32 bytes).
+     * `quorumCertificate` is the parent's canonical commit QC, empty at height 1.
      * Replies with the complete block (canonical bytes); its transactions stay in the mempool.
+     * @throws PROPOSAL_INVALID (the question is not one), PARENT_UNKNOWN
      */
     propose: question<
-      { parent: Uint8Array; height: bigint; timestamp_ms: bigint; proposer: Uint8Array },
+      {
+        parent: Uint8Array;
+        height: bigint;
+        timestamp_ms: bigint;
+        proposer: Uint8Array;
+        quorumCertificate: Uint8Array;
+      },
       { block: Uint8Array; blockHash: Uint8Array }
-    >('consensus', 10_000, ['parent', 'height', 'timestamp_ms', 'proposer'], ['block', 'blockHash']),
+    >(
+      'consensus',
+      10_000,
+      ['parent', 'height', 'timestamp_ms', 'proposer', 'quorumCertificate'],
+      ['block', 'blockHash'],
+    ),
     /**
      * Executes and stages a block that someone else built.
      * @throws BLOCK_INVALID (with the reason), PARENT_UNKNOWN

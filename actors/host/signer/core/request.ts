@@ -1,0 +1,73 @@
+import { CodedError } from '../../../../runtime/errors.ts';
+import {
+  decodeQc,
+  MESSAGE_PROPOSE,
+  MESSAGE_VOTE,
+  type QuorumCertificate,
+  STEP_COMMIT,
+  STEP_DECIDE,
+  STEP_NEWROUND,
+  STEP_PRECOMMIT,
+  STEP_PREPARE,
+} from '../../../pocket/chain/consensus.ts';
+import { equalBytes } from '../../../pocket/chain/hex.ts';
+import type { SignRequest } from '../protocol.ts';
+
+/** Widths of the fields on the wire: uint64 and uint32. */
+const MAX_HEIGHT = 2n ** 64n - 1n;
+const MAX_ROUND = 2 ** 32 - 1;
+const HASH_BYTES = 32;
+
+/** The step whose QC a proposal or vote of a step is justified by. */
+const JUSTIFIED_BY = new Map([
+  [STEP_PRECOMMIT, STEP_PREPARE],
+  [STEP_COMMIT, STEP_PRECOMMIT],
+  [STEP_DECIDE, STEP_COMMIT],
+]);
+
+/** A request whose form is right, with its QC decoded. */
+export interface CheckedRequest extends SignRequest {
+  readonly justifyQc: QuorumCertificate | null;
+}
+
+function invalid(reason: string): CodedError {
+  return new CodedError('SIGN_INVALID', `The signer refuses the request: ${reason}. This is a bug in the asker.`);
+}
+
+/** Checks everything about a request that does not depend on what was signed before. */
+export function checkRequest(request: SignRequest): CheckedRequest {
+  const { type, height, round, step, blockHash, justify } = request;
+  if (type !== MESSAGE_PROPOSE && type !== MESSAGE_VOTE) throw invalid('its type is neither proposal nor vote');
+  if (!Number.isInteger(step) || step < STEP_NEWROUND || step > STEP_DECIDE) throw invalid('its step is unknown');
+  if (type === MESSAGE_VOTE && (step === STEP_NEWROUND || step === STEP_DECIDE)) {
+    throw invalid('nobody votes at this step');
+  }
+  if (typeof height !== 'bigint' || height < 1n || height > MAX_HEIGHT) throw invalid('its height is out of range');
+  if (!Number.isInteger(round) || round < 0 || round > MAX_ROUND) throw invalid('its round is out of range');
+  checkBlockHash(step, blockHash);
+  if (justify !== null && !(justify instanceof Uint8Array)) throw invalid('its justification is not bytes');
+  const justifyQc = justify === null ? null : decodeQc(justify);
+  checkJustify(request, justifyQc);
+  return { type, height, round, step, blockHash, justify, justifyQc };
+}
+
+function checkBlockHash(step: number, blockHash: Uint8Array | null): void {
+  if (step === STEP_NEWROUND) {
+    if (blockHash !== null) throw invalid('a NEWROUND names no block');
+  } else if (!(blockHash instanceof Uint8Array) || blockHash.length !== HASH_BYTES) {
+    throw invalid('the block hash is not 32 bytes');
+  }
+}
+
+function checkJustify(request: SignRequest, qc: QuorumCertificate | null): void {
+  const wanted = JUSTIFIED_BY.get(request.step);
+  if (wanted === undefined) return;
+  if (qc === null) throw invalid('the QC of the step before is missing');
+  const fits =
+    qc.step === wanted &&
+    qc.height === request.height &&
+    qc.round === request.round &&
+    request.blockHash !== null &&
+    equalBytes(qc.blockHash, request.blockHash);
+  if (!fits) throw invalid('the QC is not the one of the step before for this block and view');
+}

@@ -1,0 +1,21 @@
+/** Coded errors of the signer. */
+export const SIGNER_ERRORS = {
+  SIGN_INVALID:
+    'The request is not a consensus message that may be signed (fields missing, out of range, or the QC does not belong to it).',
+  SIGN_CONFLICT: 'Another message was already signed for the same height, round, step and type.',
+  SIGN_BEHIND: 'A later height, round or step was already signed; the signer never goes back.',
+  SIGN_LOCKED:
+    'The validator is locked on another block of this height and the proposal carries no newer prepareQC for the block it proposes.',
+  SIGNER_RECORD_CORRUPT:
+    'Both copies of the safety record are damaged. Restore the file from this machine or retire the key; never delete it while the key may have signed.',
+  SIGNER_RECORD_FOREIGN: 'The safety record belongs to another validator address or network.',
+  SIGNER_RECORD_LOCKED: 'Another running process uses this safety record.',
+  SIGNER_RECORD_CHANGED:
+    'Somebody else wrote to the safety record while this process held it; two nodes may share one key.',
+  SIGNER_RECORD_TOO_LARGE: 'The quorum certificates do not fit the fixed size of the safety record.',
+  SIGNER_RECORD_IO:
+    'The safety record could not be read or made durable; nothing is signed until the signer is restarted.',
+  SIGNER_KEY_UNREADABLE: 'The validator key file is missing, unreadable or not a key file.',
+  SIGNER_KEY_MODE: 'The validator key file may be read by others; it must have mode 0600 or 0400.',
+  CERTIFICATE_INVALID: 'The request for a stream certificate has a malformed peer id or an expiry out of range.',
+} as const;

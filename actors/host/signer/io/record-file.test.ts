@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { hasCode } from '../../../../runtime/errors.ts';
+import { SLOT_BYTES } from '../core/record.ts';
+import type { SafetyState } from '../core/rules.ts';
+import { RecordFile } from './record-file.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'potoroo-signer-'));
+after(() => rmSync(directory, { recursive: true }));
+const owner = { address: new Uint8Array(20).fill(7), networkId: 'test' };
+const refused = (code: string) => (error: unknown) => hasCode(error, code);
+const state = (height: bigint): SafetyState => ({
+  height,
+  round: 0,
+  step: 2,
+  prepareQc: null,
+  lockedQc: new Uint8Array([1, 2, 3]),
+  signed: [{ type: 2, step: 2, digest: new Uint8Array(32).fill(1), signature: new Uint8Array(64).fill(2) }],
+});
+
+function open(path: string): RecordFile {
+  return RecordFile.open(path, owner).file;
+}
+
+test('what was written is there after a restart', () => {
+  const path = join(directory, 'plain');
+  const { file, created } = RecordFile.open(path, owner);
+  assert.equal(created, true);
+  assert.equal(file.state.height, 0n);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  for (let h = 1n; h <= 5n; h++) file.write(state(h));
+  file.close();
+  const again = RecordFile.open(path, owner);
+  assert.equal(again.created, false);
+  assert.deepEqual(again.file.state, state(5n));
+  again.file.close();
+});
+
+test('a torn write leaves the record before it, and the next write goes through', () => {
+  const path = join(directory, 'torn');
+  const file = open(path);
+  file.write(state(1n));
+  file.write(state(2n));
+  file.close();
+  // Sequence 2 lies in slot 0. Its prefix arrived, its payload did not.
+  const bytes = readFileSync(path);
+  bytes.fill(0, 60, 200);
+  writeFileSync(path, bytes);
+  const restored = open(path);
+  assert.equal(restored.state.height, 1n);
+  restored.write(state(3n));
+  restored.write(state(4n));
+  restored.close();
+  const last = open(path);
+  assert.equal(last.state.height, 4n);
+  last.close();
+});
+
+test('two damaged copies, or a file cut short, are never taken for a new record', () => {
+  const path = join(directory, 'corrupt');
+  const file = open(path);
+  file.write(state(1n));
+  file.close();
+  const bytes = readFileSync(path);
+  bytes[40] = bytes[40]! ^ 1;
+  bytes[SLOT_BYTES + 40] = bytes[SLOT_BYTES + 40]! ^ 1;
+  writeFileSync(path, bytes);
+  assert.throws(() => open(path), refused('SIGNER_RECORD_CORRUPT'));
+  writeFileSync(path, bytes.subarray(0, 1000));
+  assert.throws(() => open(path), refused('SIGNER_RECORD_CORRUPT'));
+  writeFileSync(path, '');
+  assert.throws(() => open(path), refused('SIGNER_RECORD_CORRUPT'));
+});
+
+test('the record of another key or network is refused', () => {
+  const path = join(directory, 'foreign');
+  open(path).close();
+  assert.throws(() => RecordFile.open(path, { ...owner, networkId: 'other' }), refused('SIGNER_RECORD_FOREIGN'));
+  const address = new Uint8Array(20);
+  assert.throws(() => RecordFile.open(path, { ...owner, address }), refused('SIGNER_RECORD_FOREIGN'));
+});
+
+test('a write by somebody else stops this signer', () => {
+  const path = join(directory, 'shared');
+  const file = open(path);
+  file.write(state(1n));
+  const copy = join(directory, 'copy');
+  writeFileSync(copy, readFileSync(path));
+  const other = open(copy);
+  other.write(state(2n));
+  other.close();
+  writeFileSync(path, readFileSync(copy));
+  assert.throws(() => file.write(state(2n)), refused('SIGNER_RECORD_CHANGED'));
+  assert.throws(() => file.write(state(3n)), refused('SIGNER_RECORD_IO'));
+  file.close();
+});
+
+test('a living process keeps others out; a dead one does not', async () => {
+  const path = join(directory, 'locked');
+  const module = join(import.meta.dirname, 'record-file.js');
+  const program = `
+    const { RecordFile } = await import(${JSON.stringify(module)});
+    RecordFile.open(${JSON.stringify(path)}, { address: new Uint8Array(20).fill(7), networkId: 'test' });
+    console.log('held');
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  assert.throws(() => open(path), refused('SIGNER_RECORD_LOCKED'));
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
+  open(path).close();
+});
+
+test('an unusable place is a coded error', () => {
+  assert.throws(() => open(join(directory, 'absent', 'record')), refused('SIGNER_RECORD_IO'));
+});
