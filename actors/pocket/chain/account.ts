@@ -1,6 +1,6 @@
 import { ADDRESS_BYTES } from './address.ts';
 import { formatAmount } from './amounts.ts';
-import { encodeCanonical, require } from './canonical.ts';
+import { encodeCanonical, ensure } from './canonical.ts';
 import { AccountSchema } from './gen/state_pb.ts';
 import { toHex } from './hex.ts';
 
@@ -13,6 +13,6 @@ export interface Account {
 
 /** The value of an account or a pool in its trie. @throws STATE_MALFORMED, AMOUNT_INVALID */
 export function encodeAccount(account: Account): Uint8Array {
-  require(account.address.length === ADDRESS_BYTES, 'STATE', 'address', 'must be 20 bytes');
+  ensure(account.address.length === ADDRESS_BYTES, 'STATE', 'address', 'must be 20 bytes');
   return encodeCanonical(AccountSchema, { address: toHex(account.address), amount: formatAmount(account.amount) });
 }

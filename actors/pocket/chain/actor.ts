@@ -1,8 +1,9 @@
 import { ADDRESS_BYTES } from './address.ts';
 import { formatAmount } from './amounts.ts';
-import { encodeCanonical, require } from './canonical.ts';
+import { encodeCanonical, ensure } from './canonical.ts';
 import { ActorSchema } from './gen/state_pb.ts';
 import { toHex } from './hex.ts';
+import { PUBLIC_KEY_BYTES } from './sizes.ts';
 
 export const ACTOR_APP = 1;
 export const ACTOR_SERVICER = 2;
@@ -37,10 +38,10 @@ export interface Actor {
 /** The value of an actor in the trie of its type. @throws STATE_MALFORMED, AMOUNT_INVALID */
 export function encodeActor(actor: Actor): Uint8Array {
   const { type, address, publicKey, chains, serviceUrl, stakedAmount, pausedHeight, unstakingHeight, output } = actor;
-  require(type >= ACTOR_APP && type <= ACTOR_VALIDATOR, 'STATE', 'actor_type', 'must be from 1 to 4');
-  require(address.length === ADDRESS_BYTES, 'STATE', 'address', 'must be 20 bytes');
-  require(publicKey.length === 32, 'STATE', 'public_key', 'must be 32 bytes');
-  require(output.length === ADDRESS_BYTES, 'STATE', 'output', 'must be 20 bytes');
+  ensure(type >= ACTOR_APP && type <= ACTOR_VALIDATOR, 'STATE', 'actor_type', 'must be from 1 to 4');
+  ensure(address.length === ADDRESS_BYTES, 'STATE', 'address', 'must be 20 bytes');
+  ensure(publicKey.length === PUBLIC_KEY_BYTES, 'STATE', 'public_key', 'must be 32 bytes');
+  ensure(output.length === ADDRESS_BYTES, 'STATE', 'output', 'must be 20 bytes');
   return encodeCanonical(ActorSchema, {
     actorType: type,
     address: toHex(address),

@@ -5,21 +5,18 @@ import {
   type CodePrefix,
   decodeCanonical,
   encodeCanonical,
+  ensure,
   type Format,
   isUint64,
   NETWORK_ID,
-  require,
 } from './canonical.ts';
-import { MAX_QC_BYTES } from './consensus.ts';
 import { type BlockHeader, BlockHeaderSchema, BlockSchema } from './gen/block_pb.ts';
 import { equalBytes, fromHex, toHex } from './hex.ts';
 import { merkleRoot } from './merkle.ts';
-import { MAX_TRANSACTION_BYTES } from './transaction.ts';
+import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES, MAX_TRANSACTION_BYTES } from './sizes.ts';
 
-/** Upper limit of any network's max_block_bytes: what a decoder accepts before it knows the network. */
-export const MAX_BLOCK_BYTES = 8_000_000;
+export { MAX_BLOCK_BYTES };
 export const BLOCK_VERSION = 1;
-export const HASH_BYTES = 32;
 
 /** A header is a QC, at most 32 tree hashes and a kilobyte of the rest. */
 const MAX_HEADER_BYTES = MAX_QC_BYTES + 8_192;
@@ -101,7 +98,7 @@ export function encodeBlock(block: Block): Uint8Array {
  */
 export function decodeBlock(bytes: Uint8Array): Block {
   const wire = decodeCanonical(BLOCK, bytes);
-  require(wire.blockHeader !== undefined, 'BLOCK', 'header', 'is missing');
+  ensure(wire.blockHeader !== undefined, 'BLOCK', 'header', 'is missing');
   const header = headerOf(wire.blockHeader, 'BLOCK');
   checkComplete(header);
   checkTransactions(wire.transactions);
@@ -147,7 +144,7 @@ function headerFields(header: Header, prefix: CodePrefix) {
 function headerOf(wire: BlockHeader, prefix: CodePrefix): Header {
   const { seconds, nanos } = wire.timestamp ?? { seconds: -1n, nanos: 0 };
   const whole = nanos >= 0 && nanos < 1_000_000_000 && nanos % 1_000_000 === 0;
-  require(seconds >= 0n && whole, prefix, 'timestamp', 'must be a whole number of milliseconds since 1970');
+  ensure(seconds >= 0n && whole, prefix, 'timestamp', 'must be a whole number of milliseconds since 1970');
   const header: Header = {
     height: wire.height,
     networkId: wire.networkId,
@@ -174,7 +171,7 @@ function hashOf(hex: string, prefix: CodePrefix, field: string): Uint8Array {
   try {
     return fromHex(hex);
   } catch (error) {
-    require(!hasCode(error, 'HEX_INVALID'), prefix, field, 'must be lower-case hex');
+    ensure(!hasCode(error, 'HEX_INVALID'), prefix, field, 'must be lower-case hex');
     throw error;
   }
 }
@@ -186,13 +183,13 @@ function checkHeader(header: Header, prefix: CodePrefix): void {
       version: header.version,
     });
   }
-  require(isUint64(header.height), prefix, 'height', 'must be from 0 to 2^64 - 1');
-  require(NETWORK_ID.test(header.networkId), prefix, 'network_id', 'must be 1 to 64 printable ASCII characters');
+  ensure(isUint64(header.height), prefix, 'height', 'must be from 0 to 2^64 - 1');
+  ensure(NETWORK_ID.test(header.networkId), prefix, 'network_id', 'must be 1 to 64 printable ASCII characters');
   const time = header.timestamp_ms;
-  require(time >= 0n && time <= MAX_TIMESTAMP_MS, prefix, 'timestamp', 'must be from 1970 to 9999');
-  require(header.quorumCertificate.length <= MAX_QC_BYTES, prefix, 'quorum_certificate', 'is too large');
+  ensure(time >= 0n && time <= MAX_TIMESTAMP_MS, prefix, 'timestamp', 'must be from 1970 to 9999');
+  ensure(header.quorumCertificate.length <= MAX_QC_BYTES, prefix, 'quorum_certificate', 'is too large');
   const { proposerAddress } = header;
-  require(isEmptyOr(ADDRESS_BYTES, proposerAddress), prefix, 'proposer_address', 'must be 20 bytes');
+  ensure(isEmptyOr(ADDRESS_BYTES, proposerAddress), prefix, 'proposer_address', 'must be 20 bytes');
   for (const field of [
     'stateHash',
     'prevStateHash',
@@ -201,39 +198,39 @@ function checkHeader(header: Header, prefix: CodePrefix): void {
     'parentHash',
     'bodyRoot',
   ] as const) {
-    require(isEmptyOr(HASH_BYTES, header[field]), prefix, field, 'must be 32 bytes');
+    ensure(isEmptyOr(HASH_BYTES, header[field]), prefix, field, 'must be 32 bytes');
   }
   checkTrees(header.stateTreeHashes, prefix);
 }
 
 function checkTrees(trees: Header['stateTreeHashes'], prefix: CodePrefix): void {
-  require(trees.length <= MAX_STATE_TREES, prefix, 'state_tree_hashes', `has at most ${MAX_STATE_TREES} entries`);
+  ensure(trees.length <= MAX_STATE_TREES, prefix, 'state_tree_hashes', `has at most ${MAX_STATE_TREES} entries`);
   let last = '';
   for (const { name, root } of trees) {
-    require(TREE_NAME.test(name), prefix, 'state_tree_hashes', 'has a name that is no tree name');
-    require(last < name, prefix, 'state_tree_hashes', 'must be sorted by name, each name once');
-    require(root.length === HASH_BYTES, prefix, 'state_tree_hashes', 'must have roots of 32 bytes');
+    ensure(TREE_NAME.test(name), prefix, 'state_tree_hashes', 'has a name that is no tree name');
+    ensure(last < name, prefix, 'state_tree_hashes', 'must be sorted by name, each name once');
+    ensure(root.length === HASH_BYTES, prefix, 'state_tree_hashes', 'must have roots of 32 bytes');
     last = name;
   }
 }
 
 /** Only genesis, block 0, has no parent, no proposer and no earlier state. */
 function checkComplete(header: Header): void {
-  require(header.stateHash.length > 0, 'BLOCK', 'state_hash', 'is missing');
-  require(header.bodyRoot.length > 0, 'BLOCK', 'body_root', 'is missing');
-  require(header.stateTreeHashes.length > 0, 'BLOCK', 'state_tree_hashes', 'is missing');
+  ensure(header.stateHash.length > 0, 'BLOCK', 'state_hash', 'is missing');
+  ensure(header.bodyRoot.length > 0, 'BLOCK', 'body_root', 'is missing');
+  ensure(header.stateTreeHashes.length > 0, 'BLOCK', 'state_tree_hashes', 'is missing');
   if (header.height === 0n) return;
   for (const field of ['prevStateHash', 'proposerAddress', 'valSetHash', 'nextValSetHash', 'parentHash'] as const) {
-    require(header[field].length > 0, 'BLOCK', field, 'is missing');
+    ensure(header[field].length > 0, 'BLOCK', field, 'is missing');
   }
   const hasQc = header.quorumCertificate.length > 0;
-  require(hasQc === header.height > 1n, 'BLOCK', 'quorum_certificate', 'is empty at height 1 and only there');
+  ensure(hasQc === header.height > 1n, 'BLOCK', 'quorum_certificate', 'is empty at height 1 and only there');
 }
 
 function checkTransactions(transactions: readonly Uint8Array[]): void {
   for (const bytes of transactions) {
     const fits = bytes.length > 0 && bytes.length <= MAX_TRANSACTION_BYTES;
-    require(fits, 'BLOCK', 'transactions', `must be of 1 to ${MAX_TRANSACTION_BYTES} bytes each`);
+    ensure(fits, 'BLOCK', 'transactions', `must be of 1 to ${MAX_TRANSACTION_BYTES} bytes each`);
   }
 }
 

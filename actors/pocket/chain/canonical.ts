@@ -63,7 +63,7 @@ export function decodeCanonical<D extends DescMessage>(format: Format<D>, input:
 }
 
 /** Raises `<prefix>_MALFORMED` with the field's name, unless `ok`. */
-export function require(ok: boolean, prefix: CodePrefix, field: string, rule: string): asserts ok {
+export function ensure(ok: boolean, prefix: CodePrefix, field: string, rule: string): asserts ok {
   if (!ok) throw new CodedError(`${prefix}_MALFORMED`, `${field}: ${rule}`, { field });
 }
 

@@ -1,10 +1,11 @@
 import { CodedError } from '../../../runtime/errors.ts';
 import { verify } from '../../../wasm/ed25519.ts';
 import { addressOf } from './address.ts';
-import { decodeCanonical, encodeCanonical, type Format, NETWORK_ID, require } from './canonical.ts';
+import { decodeCanonical, encodeCanonical, ensure, type Format, NETWORK_ID } from './canonical.ts';
 import type { ChainErrorCode } from './errors.ts';
 import { StreamCertificateSchema, StreamCertificateSignBytesSchema } from './gen/consensus_pb.ts';
 import { equalBytes, toHex } from './hex.ts';
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from './sizes.ts';
 import type { ValidatorSet } from './validators.ts';
 
 const CERTIFICATE_VERSION = 1;
@@ -105,12 +106,12 @@ export function verifyCertificate(
 }
 
 function checkForm({ networkId, peerId, expires_ms, publicKey, signature }: StreamCertificate): void {
-  require(NETWORK_ID.test(networkId), 'CERTIFICATE', 'network_id', 'must be 1 to 64 printable ASCII characters');
-  require(PEER_ID.test(peerId), 'CERTIFICATE', 'peer_id', 'must be 1 to 128 printable ASCII characters');
+  ensure(NETWORK_ID.test(networkId), 'CERTIFICATE', 'network_id', 'must be 1 to 64 printable ASCII characters');
+  ensure(PEER_ID.test(peerId), 'CERTIFICATE', 'peer_id', 'must be 1 to 128 printable ASCII characters');
   const isTime = Number.isSafeInteger(expires_ms) && expires_ms >= 0;
-  require(isTime, 'CERTIFICATE', 'expires_ms', 'must be whole milliseconds since 1970');
-  require(publicKey.length === 32, 'CERTIFICATE', 'public_key', 'must be 32 bytes');
-  require(signature.length === 64, 'CERTIFICATE', 'signature', 'must be 64 bytes');
+  ensure(isTime, 'CERTIFICATE', 'expires_ms', 'must be whole milliseconds since 1970');
+  ensure(publicKey.length === PUBLIC_KEY_BYTES, 'CERTIFICATE', 'public_key', 'must be 32 bytes');
+  ensure(signature.length === SIGNATURE_BYTES, 'CERTIFICATE', 'signature', 'must be 64 bytes');
 }
 
 function check(ok: boolean, code: ChainErrorCode, message: string, data: Record<string, unknown> = {}): void {

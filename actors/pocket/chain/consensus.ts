@@ -6,14 +6,15 @@ import {
   type CodePrefix,
   decodeCanonical,
   encodeCanonical,
+  ensure,
   type Format,
   isUint32,
   isUint64,
   NETWORK_ID,
-  require,
 } from './canonical.ts';
 import { ConsensusSignBytesSchema, HotstuffMessageSchema, QuorumCertificateSchema } from './gen/consensus_pb.ts';
 import { compareBytes, fromHex, toHex } from './hex.ts';
+import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES, SIGNATURE_BYTES } from './sizes.ts';
 import { quorumOf, type Validator, type ValidatorSet } from './validators.ts';
 
 export const STEP_NEWROUND = 1;
@@ -25,14 +26,11 @@ export const MESSAGE_PROPOSE = 1;
 export const MESSAGE_VOTE = 2;
 
 export const CONSENSUS_VERSION = 1;
-/** A thousand signers of 110 bytes, twice over. */
-export const MAX_QC_BYTES = 262_144;
-/** The largest block (block.ts), a QC and a kilobyte of the rest. */
-export const MAX_CONSENSUS_MESSAGE_BYTES = 8_000_000 + MAX_QC_BYTES + 1_024;
+export { MAX_QC_BYTES };
+/** The largest block, a QC and a kilobyte of the rest. */
+export const MAX_CONSENSUS_MESSAGE_BYTES = MAX_BLOCK_BYTES + MAX_QC_BYTES + 1_024;
 
 const DOMAIN = 'potoroo/consensus/v1';
-const HASH_BYTES = 32;
-const SIGNATURE_BYTES = 64;
 const ADDRESS_HEX = /^[0-9a-f]{40}$/;
 
 export interface PartialSignature {
@@ -150,7 +148,7 @@ export function encodeConsensusMessage(message: ConsensusMessage): Uint8Array {
 export function decodeConsensusMessage(bytes: Uint8Array): ConsensusMessage {
   const wire = decodeCanonical(MESSAGE, bytes);
   checkVersion(wire.version, 'CONSENSUS');
-  require(wire.partialSignature !== undefined, 'CONSENSUS', 'partial_signature', 'is missing');
+  ensure(wire.partialSignature !== undefined, 'CONSENSUS', 'partial_signature', 'is missing');
   const { type, height, step, round, networkId, partialSignature } = wire;
   const message: ConsensusMessage = {
     type,
@@ -249,16 +247,16 @@ function duplicateSigner(address: string): CodedError {
 
 function checkQc(qc: QuorumCertificate): void {
   checkView(qc, 'QC');
-  require(isVoteStep(qc.step), 'QC', 'step', 'must be PREPARE, PRECOMMIT or COMMIT');
-  require(qc.blockHash.length === HASH_BYTES, 'QC', 'block_hash', 'must be 32 bytes');
-  require(qc.signatures.length > 0, 'QC', 'threshold_signature', 'has no signature');
+  ensure(isVoteStep(qc.step), 'QC', 'step', 'must be PREPARE, PRECOMMIT or COMMIT');
+  ensure(qc.blockHash.length === HASH_BYTES, 'QC', 'block_hash', 'must be 32 bytes');
+  ensure(qc.signatures.length > 0, 'QC', 'threshold_signature', 'has no signature');
   let last: Uint8Array | null = null;
   for (const { address, signature } of qc.signatures) {
-    require(address.length === ADDRESS_BYTES, 'QC', 'address', 'must be 20 bytes');
-    require(signature.length === SIGNATURE_BYTES, 'QC', 'signature', 'must be 64 bytes');
+    ensure(address.length === ADDRESS_BYTES, 'QC', 'address', 'must be 20 bytes');
+    ensure(signature.length === SIGNATURE_BYTES, 'QC', 'signature', 'must be 64 bytes');
     const order: number = last ? compareBytes(last, address) : -1;
     if (order === 0) throw duplicateSigner(toHex(address));
-    require(order < 0, 'QC', 'threshold_signature', 'must be sorted by address');
+    ensure(order < 0, 'QC', 'threshold_signature', 'must be sorted by address');
     last = address;
   }
 }
@@ -267,26 +265,26 @@ function checkMessage(message: ConsensusMessage): void {
   const { type, step, blockHash, block, justify, address, signature, networkId } = message;
   checkView(message, 'CONSENSUS');
   const isVote = type === MESSAGE_VOTE;
-  require(isVote || type === MESSAGE_PROPOSE, 'CONSENSUS', 'type', 'must be PROPOSE or VOTE');
+  ensure(isVote || type === MESSAGE_PROPOSE, 'CONSENSUS', 'type', 'must be PROPOSE or VOTE');
   const isStep = isVote ? isVoteStep(step) : step >= STEP_NEWROUND && step <= STEP_DECIDE;
-  require(isStep, 'CONSENSUS', 'step', 'is not one of this type of message');
-  if (step === STEP_NEWROUND) require(blockHash === null, 'CONSENSUS', 'block_hash', 'must be absent at NEWROUND');
-  else require(blockHash?.length === HASH_BYTES, 'CONSENSUS', 'block_hash', 'must be 32 bytes');
+  ensure(isStep, 'CONSENSUS', 'step', 'is not one of this type of message');
+  if (step === STEP_NEWROUND) ensure(blockHash === null, 'CONSENSUS', 'block_hash', 'must be absent at NEWROUND');
+  else ensure(blockHash?.length === HASH_BYTES, 'CONSENSUS', 'block_hash', 'must be 32 bytes');
   const carriesBlock = !isVote && step === STEP_PREPARE;
-  require(carriesBlock === (block !== null), 'CONSENSUS', 'block', 'travels in PREPARE proposals and only there');
-  require(!isVote || justify === null, 'CONSENSUS', 'quorum_certificate', 'must be absent in votes');
-  require(justify === null || justify.length <= MAX_QC_BYTES, 'CONSENSUS', 'quorum_certificate', 'is too large');
+  ensure(carriesBlock === (block !== null), 'CONSENSUS', 'block', 'travels in PREPARE proposals and only there');
+  ensure(!isVote || justify === null, 'CONSENSUS', 'quorum_certificate', 'must be absent in votes');
+  ensure(justify === null || justify.length <= MAX_QC_BYTES, 'CONSENSUS', 'quorum_certificate', 'is too large');
   const needsQc = !isVote && step >= STEP_PRECOMMIT;
-  require(!needsQc || justify !== null, 'CONSENSUS', 'quorum_certificate', 'is missing');
-  require(address.length === ADDRESS_BYTES, 'CONSENSUS', 'address', 'must be 20 bytes');
-  require(signature.length === SIGNATURE_BYTES, 'CONSENSUS', 'signature', 'must be 64 bytes');
-  require(NETWORK_ID.test(networkId), 'CONSENSUS', 'network_id', 'must be 1 to 64 printable ASCII characters');
+  ensure(!needsQc || justify !== null, 'CONSENSUS', 'quorum_certificate', 'is missing');
+  ensure(address.length === ADDRESS_BYTES, 'CONSENSUS', 'address', 'must be 20 bytes');
+  ensure(signature.length === SIGNATURE_BYTES, 'CONSENSUS', 'signature', 'must be 64 bytes');
+  ensure(NETWORK_ID.test(networkId), 'CONSENSUS', 'network_id', 'must be 1 to 64 printable ASCII characters');
 }
 
 /** Height 0 is genesis: nobody votes on it. */
 function checkView({ height, round }: { height: bigint; round: number }, prefix: CodePrefix): void {
-  require(isUint64(height) && height > 0n, prefix, 'height', 'must be from 1 to 2^64 - 1');
-  require(isUint32(round), prefix, 'round', 'must be from 0 to 2^32 - 1');
+  ensure(isUint64(height) && height > 0n, prefix, 'height', 'must be from 1 to 2^64 - 1');
+  ensure(isUint32(round), prefix, 'round', 'must be from 0 to 2^32 - 1');
 }
 
 function checkVersion(version: number, prefix: 'QC' | 'CONSENSUS'): void {
@@ -301,7 +299,7 @@ function isVoteStep(step: number): boolean {
 }
 
 function addressIn(hex: string, prefix: CodePrefix): Uint8Array {
-  require(ADDRESS_HEX.test(hex), prefix, 'address', 'must be 40 lower-case hex digits');
+  ensure(ADDRESS_HEX.test(hex), prefix, 'address', 'must be 40 lower-case hex digits');
   return fromHex(hex);
 }
 

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { ACTOR_APP, ACTOR_FISHERMAN, ACTOR_SERVICER, ACTOR_VALIDATOR, type Actor, NO_HEIGHT } from './actor.ts';
 import { addressOf } from './address.ts';
 import { MAX_AMOUNT } from './amounts.ts';
-import { MAX_BLOCK_BYTES } from './block.ts';
 import { NETWORK_ID } from './canonical.ts';
 import { equalBytes, fromHex, toHex } from './hex.ts';
 import { DEFAULT_PARAMS, isOwnerParam } from './params.ts';
 import { POOLS } from './pools.ts';
+import { MAX_BLOCK_BYTES } from './sizes.ts';
 import { MAX_VALIDATORS } from './validators.ts';
 
 /** Every message here is what the operator should write instead: it follows the path and the value. */
@@ -14,6 +14,9 @@ import { MAX_VALIDATORS } from './validators.ts';
 const ADDRESS = /^[0-9a-f]{40}$/;
 const AMOUNT = /^(?:0|[1-9][0-9]{0,38})$/;
 const SERVICE_URL = /^(?:https?:\/\/)?([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})$/;
+
+/** The longest DNS name. */
+const MAX_URL_CHARACTERS = 255;
 
 const address = z
   .string('write 40 lower-case hex digits')
@@ -46,7 +49,10 @@ function whole(min: number, max: number) {
 
 const MAX_SECONDS = 253_402_300_799;
 const TIME_FIX = 'write an ISO 8601 time in UTC such as "2026-01-31T12:00:00.000Z", or {"seconds", "nanos"}';
-const isoTime = z.iso.datetime(TIME_FIX).transform((text) => BigInt(Date.parse(text)));
+const isoTime = z.iso
+  .datetime(TIME_FIX)
+  .refine((text) => Date.parse(text) >= 0, { error: 'write a time after 1969' })
+  .transform((text) => BigInt(Date.parse(text)));
 /** The earlier node's form. Microseconds are cut off. */
 const protoTime = z
   .strictObject({ seconds: whole(0, MAX_SECONDS), nanos: whole(0, 999_999_999).default(0) })
@@ -75,14 +81,15 @@ const publicKey = z
   .transform(fromHex);
 
 function isServiceUrl(text: string): boolean {
+  if (text.length > MAX_URL_CHARACTERS) return false;
   const port = Number(SERVICE_URL.exec(text)?.[2] ?? 0);
-  return text.length <= 255 && port >= 1 && port <= 65_535;
+  return port >= 1 && port <= 65_535;
 }
 
 const SERVICE_URL_FIX = 'write host:port, http://host:port or https://host:port';
 const serviceUrl = z.string(SERVICE_URL_FIX).refine(isServiceUrl, { error: SERVICE_URL_FIX });
 /** Nobody calls an application; the earlier node wrote `unused` or nothing. */
-const noServiceUrl = z.string().max(255).default('');
+const noServiceUrl = z.string().max(MAX_URL_CHARACTERS).default('');
 
 function actor(type: number) {
   const isApp = type === ACTOR_APP;

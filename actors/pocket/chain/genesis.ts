@@ -6,7 +6,7 @@ import { type GenesisFile, genesisSchema } from './genesis-schema.ts';
 import { compareBytes, equalBytes, toHex } from './hex.ts';
 import { DEFAULT_PARAMS } from './params.ts';
 import { POOLS } from './pools.ts';
-import { MAX_TRANSACTION_BYTES } from './transaction.ts';
+import { MAX_TRANSACTION_BYTES } from './sizes.ts';
 
 /** A genesis of a million accounts has about 100 MB. */
 const MAX_GENESIS_CHARACTERS = 128 * 1024 * 1024;

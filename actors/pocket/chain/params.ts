@@ -1,4 +1,4 @@
-import { encodeCanonical, isUint64, require } from './canonical.ts';
+import { encodeCanonical, ensure, isUint64 } from './canonical.ts';
 import { ParamSchema } from './gen/state_pb.ts';
 
 /** Owns every parameter unless genesis says otherwise. */
@@ -46,8 +46,8 @@ export function isOwnerParam(name: string): boolean {
 
 /** The value of a parameter in its trie. @throws STATE_MALFORMED */
 export function encodeParam(param: { name: string; value: string; height: bigint }): Uint8Array {
-  require(param.name !== '', 'STATE', 'name', 'is missing');
-  require(isUint64(param.height), 'STATE', 'height', 'must be from 0 to 2^64 - 1');
+  ensure(param.name !== '', 'STATE', 'name', 'is missing');
+  ensure(isUint64(param.height), 'STATE', 'height', 'must be from 0 to 2^64 - 1');
   return encodeCanonical(ParamSchema, param);
 }
 

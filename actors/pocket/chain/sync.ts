@@ -1,8 +1,7 @@
 import { CodedError } from '../../../runtime/errors.ts';
-import { HASH_BYTES, MAX_BLOCK_BYTES } from './block.ts';
-import { decodeCanonical, encodeCanonical, type Format, isUint64, require } from './canonical.ts';
-import { MAX_QC_BYTES } from './consensus.ts';
+import { decodeCanonical, encodeCanonical, ensure, type Format, isUint64 } from './canonical.ts';
 import { SyncRequestSchema, SyncResponseSchema } from './gen/consensus_pb.ts';
+import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES } from './sizes.ts';
 
 const SYNC_VERSION = 1;
 const MAX_REQUEST_BYTES = 64;
@@ -50,7 +49,7 @@ export function decodeSyncRequest(bytes: Uint8Array): SyncRequest {
   const wire = decodeCanonical(REQUEST, bytes);
   checkVersion(wire.version);
   const { request } = wire;
-  require(request.case !== undefined, 'SYNC', 'request', 'is missing');
+  ensure(request.case !== undefined, 'SYNC', 'request', 'is missing');
   const decoded: SyncRequest =
     request.case === 'block'
       ? { kind: 'block', blockHash: request.value.blockHash }
@@ -76,7 +75,7 @@ export function decodeSyncResponse(bytes: Uint8Array): SyncResponse {
   const wire = decodeCanonical(RESPONSE, bytes);
   checkVersion(wire.version);
   const { response } = wire;
-  require(response.case !== undefined, 'SYNC', 'response', 'is missing');
+  ensure(response.case !== undefined, 'SYNC', 'response', 'is missing');
   const decoded: SyncResponse =
     response.case === 'block'
       ? { kind: 'block', block: response.value.block.length > 0 ? response.value.block : null }
@@ -87,24 +86,24 @@ export function decodeSyncResponse(bytes: Uint8Array): SyncResponse {
 
 function checkRequest(request: SyncRequest): void {
   if (request.kind === 'block') {
-    require(request.blockHash.length === HASH_BYTES, 'SYNC', 'block_hash', 'must be 32 bytes');
+    ensure(request.blockHash.length === HASH_BYTES, 'SYNC', 'block_hash', 'must be 32 bytes');
     return;
   }
   const { from, count } = request;
-  require(isUint64(from) && from > 0n, 'SYNC', 'from', 'must be from 1 to 2^64 - 1');
+  ensure(isUint64(from) && from > 0n, 'SYNC', 'from', 'must be from 1 to 2^64 - 1');
   const fits = Number.isInteger(count) && count >= 1 && count <= MAX_SYNC_BLOCKS;
-  require(fits, 'SYNC', 'count', `must be from 1 to ${MAX_SYNC_BLOCKS}`);
+  ensure(fits, 'SYNC', 'count', `must be from 1 to ${MAX_SYNC_BLOCKS}`);
 }
 
 function checkResponse(response: SyncResponse): void {
   if (response.kind === 'block') {
-    require((response.block?.length ?? 0) <= MAX_BLOCK_BYTES, 'SYNC', 'block', 'is larger than a block may be');
+    ensure((response.block?.length ?? 0) <= MAX_BLOCK_BYTES, 'SYNC', 'block', 'is larger than a block may be');
     return;
   }
-  require(response.blocks.length <= MAX_SYNC_BLOCKS, 'SYNC', 'blocks', `has at most ${MAX_SYNC_BLOCKS} entries`);
+  ensure(response.blocks.length <= MAX_SYNC_BLOCKS, 'SYNC', 'blocks', `has at most ${MAX_SYNC_BLOCKS} entries`);
   for (const { block, commitQc } of response.blocks) {
-    require(block.length > 0 && block.length <= MAX_BLOCK_BYTES, 'SYNC', 'block', 'is missing or too large');
-    require(commitQc.length > 0 && commitQc.length <= MAX_QC_BYTES, 'SYNC', 'commit_qc', 'is missing or too large');
+    ensure(block.length > 0 && block.length <= MAX_BLOCK_BYTES, 'SYNC', 'block', 'is missing or too large');
+    ensure(commitQc.length > 0 && commitQc.length <= MAX_QC_BYTES, 'SYNC', 'commit_qc', 'is missing or too large');
   }
 }
 

@@ -7,11 +7,9 @@ import { decodeCanonical, encodeCanonical, type Format, isUint64, NETWORK_ID } f
 import type { ChainErrorCode } from './errors.ts';
 import { MessageSendSchema } from './gen/message_pb.ts';
 import { TransactionSchema, type Transaction as WireTransaction } from './gen/transaction_pb.ts';
+import { MAX_TRANSACTION_BYTES, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from './sizes.ts';
 
-/** A send takes about 250 bytes; the room is for messages to come. Bounds what one sender makes others hash. */
-export const MAX_TRANSACTION_BYTES = 16_384;
-export const PUBLIC_KEY_BYTES = 32;
-export const SIGNATURE_BYTES = 64;
+export { MAX_TRANSACTION_BYTES };
 
 const TYPE_URL_PREFIX = 'type.googleapis.com/';
 const NONCE = /^[ -~]{1,64}$/;

@@ -1,0 +1,13 @@
+/** Lengths and upper limits of what is decoded, in bytes. They hold before the network's own limits are known. */
+export const HASH_BYTES = 32;
+export const PUBLIC_KEY_BYTES = 32;
+export const SIGNATURE_BYTES = 64;
+
+/** A send takes about 250; the room is for messages to come. Bounds what one sender makes others parse. */
+export const MAX_TRANSACTION_BYTES = 16_384;
+
+/** A network's max_block_bytes is at most this. */
+export const MAX_BLOCK_BYTES = 8_000_000;
+
+/** MAX_VALIDATORS signers of 110 bytes each, twice over. */
+export const MAX_QC_BYTES = 262_144;
