@@ -10,7 +10,7 @@ import { CodedError } from '../../../runtime/errors.ts';
 import { equalBytes } from './hex.ts';
 
 /** Highest value of a protobuf uint64. */
-export const MAX_UINT64 = 2n ** 64n - 1n;
+const MAX_UINT64 = 2n ** 64n - 1n;
 
 /** Network ids are short and printable: they stand in logs, in file names and in every signature. */
 export const NETWORK_ID = /^[!-~]{1,64}$/;

@@ -25,7 +25,8 @@ export const STEP_DECIDE = 5;
 export const MESSAGE_PROPOSE = 1;
 export const MESSAGE_VOTE = 2;
 
-export const CONSENSUS_VERSION = 1;
+const CONSENSUS_VERSION = 1;
+
 export { MAX_QC_BYTES };
 /** The largest block, a QC and a kilobyte of the rest. */
 export const MAX_CONSENSUS_MESSAGE_BYTES = MAX_BLOCK_BYTES + MAX_QC_BYTES + 1_024;
