@@ -55,15 +55,15 @@ export function digestOf(node: Node): Uint8Array {
  */
 export function sealDigests(spec: TrieSpec, root: Node): void {
   const leaves: Leaf[] = [];
-  const levels: Branch[][] = [];
+  const levels: Branch[][] = Array.from({ length: spec.pathBits }, () => []);
   collectUnsealed(root, leaves, levels);
   sealLeaves(spec, leaves);
   for (let level = levels.length - 1; level >= 0; level--) {
-    const branches = levels[level];
-    if (branches === undefined) continue;
+    const branches = levels[level] as Branch[];
+    if (branches.length === 0) continue;
     sealLevel(spec, level, branches);
     for (const branch of branches) {
-      if (branch.start < level) (levels[level - 1] ??= []).push(branch);
+      if (branch.start < level) (levels[level - 1] as Branch[]).push(branch);
     }
   }
 }
@@ -75,7 +75,7 @@ function collectUnsealed(root: Node, leaves: Leaf[], levels: Branch[][]): void {
     if (node instanceof Leaf) {
       leaves.push(node);
     } else {
-      (levels[node.bit] ??= []).push(node);
+      (levels[node.bit] as Branch[]).push(node);
       stack.push(node.left, node.right);
     }
   }
