@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { CodedError } from './errors.ts';
 
 /** Where an actor wants to listen and which configuration says so. */
@@ -36,4 +36,16 @@ export function writeAddressFile(path: string, url: string): void {
   const draft = `${path}.${process.pid}.tmp`;
   writeFileSync(draft, `${url}\n`);
   renameSync(draft, path);
+}
+
+/**
+ * The port of the address published before, 0 if there is none. An actor on a free port takes it again after a
+ * restart, so that clients find it where it was.
+ */
+export function publishedPort(path: string): number {
+  try {
+    return path === '' ? 0 : Number(new URL(readFileSync(path, 'utf8').trim()).port);
+  } catch {
+    return 0;
+  }
 }

@@ -15,13 +15,20 @@ export function processMetrics(registry: Registry): void {
         this.set(value());
       },
     });
-  gauge('process_resident_memory_bytes', 'Resident memory of the node process, all threads; the database not included.', () =>
-    process.memoryUsage.rss(),
+  gauge(
+    'process_resident_memory_bytes',
+    'Resident memory of the node process, all threads; the database not included.',
+    () => process.memoryUsage.rss(),
   );
   gauge('process_start_time_seconds', 'When the process started, s since the epoch.', () => START_TIME_S);
   gauge('process_open_fds', 'Open file descriptors of the process; 0 where the system does not tell.', openDescriptors);
   cpuCounter('process_cpu_user_seconds_total', 'CPU time of the process in user mode, all threads.', 'user', registers);
-  cpuCounter('process_cpu_system_seconds_total', 'CPU time of the process in the kernel, all threads.', 'system', registers);
+  cpuCounter(
+    'process_cpu_system_seconds_total',
+    'CPU time of the process in the kernel, all threads.',
+    'system',
+    registers,
+  );
 }
 
 function cpuCounter(name: string, help: string, kind: 'user' | 'system', registers: Registry[]): void {

@@ -56,9 +56,7 @@ export function collector(parts: CollectorParts): () => Promise<string> {
 function withDeadline(clock: Clock, limit_ms: number, observations: Promise<Observation[]>): Promise<Observation[]> {
   return new Promise((resolve) => {
     const cancel = clock.after(limit_ms, () => resolve([]));
-    observations
-      .then(resolve, () => resolve([]))
-      .finally(cancel);
+    observations.then(resolve, () => resolve([])).finally(cancel);
   });
 }
 

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import { httpUrl, listenError, writeAddressFile } from '../../../../runtime/listen.ts';
+import { httpUrl, listenError, publishedPort, writeAddressFile } from '../../../../runtime/listen.ts';
 import type { TelemetryConfig } from '../config.ts';
 import { EXPOSITION_TYPE } from '../core/exposition.ts';
 import { TELEMETRY_ERRORS } from '../errors.ts';
@@ -52,12 +52,7 @@ async function answer(
 }
 
 function sendError(response: ServerResponse, status: number, code: keyof typeof TELEMETRY_ERRORS): void {
-  send(
-    response,
-    status,
-    'application/json; charset=utf-8',
-    JSON.stringify({ code, message: TELEMETRY_ERRORS[code] }),
-  );
+  send(response, status, 'application/json; charset=utf-8', JSON.stringify({ code, message: TELEMETRY_ERRORS[code] }));
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
@@ -67,19 +62,39 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 
 /** Binds, and publishes the address. @throws PORT_BUSY, PORT_FORBIDDEN, HOST_UNKNOWN */
 export async function listen(server: Server, config: TelemetryConfig, log: Logger): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(listenError(error, { host: config.host, port: config.port, key: 'telemetry.port' })),
-    );
-    server.listen(config.port, config.host, resolve);
-  });
-  server.removeAllListeners('error');
+  const { host, address_file } = config;
+  try {
+    await listenOn(server, config);
+  } catch (error) {
+    throw listenError(error, { host, port: config.port, key: 'telemetry.port' });
+  }
   server.on('error', (error) => log.error({ err: error }, 'metrics server'));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
-  const url = httpUrl(config.host, port);
-  if (config.address_file !== '') writeAddressFile(config.address_file, url);
+  const url = httpUrl(host, port);
+  if (address_file !== '') writeAddressFile(address_file, url);
   log.info({ url: `${url}/metrics` }, 'metrics served');
+}
+
+/** A free port of a former life that was taken meanwhile is replaced by another free one. */
+async function listenOn(server: Server, { host, port, address_file }: TelemetryConfig): Promise<void> {
+  const published = port === 0 ? publishedPort(address_file) : port;
+  try {
+    await bind(server, host, published);
+  } catch (error) {
+    if (port !== 0 || published === 0) throw error;
+    await bind(server, host, 0);
+  }
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 }
 
 /** Nothing here is worth waiting for: open scrapes are cut. */

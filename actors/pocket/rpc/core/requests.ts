@@ -12,7 +12,7 @@ const HEX = /^(?:[0-9a-fA-F]{2})+$/;
 const hexOf = (bytes: number, what: string) =>
   z
     .string()
-    .regex(new RegExp(`^[0-9a-fA-F]{${bytes * 2}}$`), `must be ${bytes * 2} hex digits`)
+    .regex(new RegExp(`^[0-9a-fA-F]{${bytes * 2}}$`), `must be hex, ${bytes * 2} digits`)
     .describe(what);
 
 const height = z

@@ -40,8 +40,11 @@ interface TransactionRow {
 
 export function queries(database: Database) {
   const tip = async (): Promise<bigint> => {
-    const [row] = await database.query('tip', (sql) => sql<{ tip: bigint | null }[]>`
-      select max(height) as tip from v_blocks`);
+    const [row] = await database.query(
+      'tip',
+      (sql) => sql<{ tip: bigint | null }[]>`
+      select max(height) as tip from v_blocks`,
+    );
     return present(row?.tip);
   };
 
@@ -54,8 +57,11 @@ export function queries(database: Database) {
 
   /** What a send costs at a height; 0 where the parameter is not set. */
   const sendFee = async (height: bigint): Promise<bigint> => {
-    const [row] = await database.query('fee', (sql) => sql<{ value: string }[]>`
-      select value from params_at(${height}) where name = ${FEE_PARAMETER}`);
+    const [row] = await database.query(
+      'fee',
+      (sql) => sql<{ value: string }[]>`
+      select value from params_at(${height}) where name = ${FEE_PARAMETER}`,
+    );
     return BigInt(row?.value ?? 0);
   };
 
@@ -66,11 +72,17 @@ export function queries(database: Database) {
 
     async block(height: bigint): Promise<BlockRecord> {
       const at = await resolve(height);
-      const [row] = await database.query('block', (sql) => sql<{ header: Uint8Array; commit_qc: Uint8Array | null }[]>`
-        select header, commit_qc from v_blocks where height = ${at}`);
+      const [row] = await database.query(
+        'block',
+        (sql) => sql<{ header: Uint8Array; commit_qc: Uint8Array | null }[]>`
+        select header, commit_qc from v_blocks where height = ${at}`,
+      );
       if (row === undefined) throw unknownHeight(at);
-      const body = await database.query('block_body', (sql) => sql<{ bytes: Uint8Array }[]>`
-        select bytes from v_transactions where height = ${at} order by index`);
+      const body = await database.query(
+        'block_body',
+        (sql) => sql<{ bytes: Uint8Array }[]>`
+        select bytes from v_transactions where height = ${at} order by index`,
+      );
       return {
         header: decodeHeader(row.header),
         transactions: body.map((one) => one.bytes),
@@ -79,8 +91,11 @@ export function queries(database: Database) {
     },
 
     async transactionCount(height: bigint): Promise<number> {
-      const [row] = await database.query('block_size', (sql) => sql<{ transactions: number }[]>`
-        select transactions from v_blocks where height = ${height}`);
+      const [row] = await database.query(
+        'block_size',
+        (sql) => sql<{ transactions: number }[]>`
+        select transactions from v_blocks where height = ${height}`,
+      );
       if (row === undefined) throw unknownHeight(height);
       return row.transactions;
     },
@@ -89,15 +104,21 @@ export function queries(database: Database) {
       height: bigint,
       page: { offset: number; limit: number; sort: 'asc' | 'desc' },
     ): Promise<IndexedTransaction[]> {
-      const rows = await database.query('block_txs', (sql) => sql<TransactionRow[]>`
+      const rows = await database.query(
+        'block_txs',
+        (sql) => sql<TransactionRow[]>`
         select ${transactionColumns(sql)} from v_transactions where height = ${height}
-        order by index ${page.sort === 'asc' ? sql`asc` : sql`desc`} limit ${page.limit} offset ${page.offset}`);
+        order by index ${page.sort === 'asc' ? sql`asc` : sql`desc`} limit ${page.limit} offset ${page.offset}`,
+      );
       return rows.map(indexed);
     },
 
     async transaction(hash: string): Promise<IndexedTransaction> {
-      const [row] = await database.query('tx', (sql) => sql<TransactionRow[]>`
-        select ${transactionColumns(sql)} from transaction_by_hash(${hash})`);
+      const [row] = await database.query(
+        'tx',
+        (sql) => sql<TransactionRow[]>`
+        select ${transactionColumns(sql)} from transaction_by_hash(${hash})`,
+      );
       if (row === undefined) {
         throw new CodedError('TX_NOT_FOUND', 'no committed transaction has this hash', { hash });
       }
@@ -107,32 +128,44 @@ export function queries(database: Database) {
     /** Balance at a height; 0 for an address that never received anything. */
     async balance(address: string, height: bigint): Promise<bigint> {
       const at = await resolve(height);
-      const [row] = await database.query('balance', (sql) => sql<{ amount: string }[]>`
-        select amount from account_at(${address}, ${at})`);
+      const [row] = await database.query(
+        'balance',
+        (sql) => sql<{ amount: string }[]>`
+        select amount from account_at(${address}, ${at})`,
+      );
       return BigInt(row?.amount ?? 0);
     },
 
     async supply(height: bigint): Promise<{ pools: PoolRecord[]; accounts: bigint }> {
       const at = await resolve(height);
-      const pools = await database.query('pools', (sql) => sql<PoolRecord[]>`
-        select address, name, amount from pools_at(${at}) order by name`);
-      const [sum] = await database.query('supply', (sql) => sql<{ amount: string }[]>`
-        select coalesce(sum(amount), 0) as amount from accounts_at(${at})`);
+      const pools = await database.query(
+        'pools',
+        (sql) => sql<PoolRecord[]>`
+        select address, name, amount from pools_at(${at}) order by name`,
+      );
+      const [sum] = await database.query(
+        'supply',
+        (sql) => sql<{ amount: string }[]>`
+        select coalesce(sum(amount), 0) as amount from accounts_at(${at})`,
+      );
       return { pools: [...pools], accounts: BigInt(sum?.amount ?? 0) };
     },
 
     async params(): Promise<{ name: string; value: string }[]> {
       const at = await tip();
-      const rows = await database.query('params', (sql) => sql<{ name: string; value: string }[]>`
-        select name, value from params_at(${at}) order by name`);
+      const rows = await database.query(
+        'params',
+        (sql) => sql<{ name: string; value: string }[]>`
+        select name, value from params_at(${at}) order by name`,
+      );
       return [...rows];
     },
 
     /** Hashes of a range of heights, cut before the answer grows beyond MAX_HASHES; the first height always fits. */
     async hashes(from: bigint, to: bigint): Promise<HashesAnswer> {
-      const rows = await database.query('tx_hashes', (sql) => sql<
-        { height: bigint; hash: string; state_hash: string; timestamp_ms: bigint; hashes: string }[]
-      >`
+      const rows = await database.query(
+        'tx_hashes',
+        (sql) => sql<{ height: bigint; hash: string; state_hash: string; timestamp_ms: bigint; hashes: string }[]>`
         select b.height, b.hash, b.state_hash, b.timestamp_ms, coalesce((
             select string_agg(t.hash, ',' order by t.index) from v_transactions t where t.height = b.height
           ), '') as hashes
@@ -141,7 +174,8 @@ export function queries(database: Database) {
             sum(transactions) over (order by height) as running
           from v_blocks where height between ${from} and ${to}
         ) b
-        where b.running <= ${MAX_HASHES} or b.height = ${from} order by b.height`);
+        where b.running <= ${MAX_HASHES} or b.height = ${from} order by b.height`,
+      );
       return rows.map((row) => ({
         height: row.height,
         block_hash: row.hash,

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { CodedError, INTERNAL_ERROR, toErrorRecord } from '../../../../runtime/errors.ts';
-import { httpUrl, listenError, writeAddressFile } from '../../../../runtime/listen.ts';
+import { httpUrl, listenError, publishedPort, writeAddressFile } from '../../../../runtime/listen.ts';
 import type { RpcConfig } from '../config.ts';
 import { Gate } from '../core/gate.ts';
 import { toJson } from '../core/json.ts';
@@ -74,16 +74,28 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
 
 /** Binds, and publishes the address. @throws PORT_BUSY, PORT_FORBIDDEN, HOST_UNKNOWN */
 export async function listen(app: FastifyInstance, { config, log }: ServerParts): Promise<void> {
+  const { host, address_file } = config;
   try {
-    await app.listen({ host: config.host, port: config.port, backlog: config.max_connections });
+    await listenOn(app, config, config.port === 0 ? publishedPort(address_file) : config.port);
   } catch (error) {
-    throw listenError(error, { host: config.host, port: config.port, key: 'rpc.port' });
+    throw listenError(error, { host, port: config.port, key: 'rpc.port' });
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
-  const url = httpUrl(config.host, port);
-  if (config.address_file !== '') writeAddressFile(config.address_file, url);
+  const url = httpUrl(host, port);
+  if (address_file !== '') writeAddressFile(address_file, url);
   log.info({ url }, 'HTTP API listening');
+}
+
+/** A free port that was taken meanwhile is replaced by another free one; a configured port is not. */
+async function listenOn(app: FastifyInstance, config: RpcConfig, port: number): Promise<void> {
+  const place = { host: config.host, backlog: config.max_connections };
+  try {
+    await app.listen({ ...place, port });
+  } catch (error) {
+    if (config.port !== 0 || port === 0) throw error;
+    await app.listen({ ...place, port: 0 });
+  }
 }
 
 /** Lets requests in work end, then cuts what is left. */
@@ -100,6 +112,10 @@ function admitRequests(app: FastifyInstance, { config, metrics }: ServerParts): 
   let stopping = false;
   app.addHook('preClose', async () => {
     stopping = true;
+  });
+  // A connection kept alive would hold up the stop until the drain time is over.
+  app.addHook('onSend', async (_request, reply) => {
+    if (stopping) reply.header('connection', 'close');
   });
   app.addHook('onRequest', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
@@ -219,10 +235,7 @@ function jsonSchemas(schema: object): Record<string, unknown> {
   const answers = Object.entries((out.response ?? {}) as Record<string, unknown>);
   if (answers.length > 0) {
     out.response = Object.fromEntries(
-      answers.map(([status, answer]) => [
-        status,
-        answer instanceof z.ZodType ? jsonSchema(answer, 'output') : answer,
-      ]),
+      answers.map(([status, answer]) => [status, answer instanceof z.ZodType ? jsonSchema(answer, 'output') : answer]),
     );
   }
   return out;
