@@ -3,7 +3,7 @@ import { z } from 'zod';
 const timeout_ms = (standard: number, meaning: string) =>
   z.int().min(10).max(600_000).default(standard).describe(meaning);
 
-/** The operator's part: section `rpc` of the configuration. */
+/** Section `rpc` of the node's configuration. */
 export const rpcConfigSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Loopback unless a proxy protects it.'),
   port: z.int().min(0).max(65_535).default(50_832).describe('TCP port of the HTTP API; 0 takes a free one.'),
@@ -32,11 +32,13 @@ export const rpcConfigSchema = z.strictObject({
   statement_timeout_ms: timeout_ms(5_000, 'Longest time of one SQL statement; the client gets 504.'),
 });
 
-/** What the assembly adds to the operator's part. */
-export interface RpcConfig extends z.infer<typeof rpcConfigSchema> {
-  /** Connection string of the database that persistence uses, and its schema. */
-  readonly database_url: string;
-  readonly database_schema: string;
+export type RpcConfig = z.infer<typeof rpcConfigSchema>;
+
+/** What the actor is started with. */
+export interface RpcStart {
+  readonly rpc: RpcConfig;
+  /** The database that persistence writes. */
+  readonly database: { readonly url: string; readonly schema: string };
   /** Version of this software, answered by /v1/version. */
   readonly version: string;
 }

@@ -23,7 +23,7 @@ export const RPC_ERRORS = {
   INTERNAL_ERROR: 'A defect of the node (500). Its log has the details.',
 } as const;
 
-export type RpcErrorCode = keyof typeof RPC_ERRORS;
+type RpcErrorCode = keyof typeof RPC_ERRORS;
 
 const STATUS: Readonly<Record<RpcErrorCode, number>> = {
   BODY_NOT_JSON: 400,

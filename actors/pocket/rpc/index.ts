@@ -2,47 +2,38 @@ import { type Behaviour, type Context, defineActor } from '../../../runtime/acto
 import { consensusProtocol } from '../consensus/protocol.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
-import type { RpcConfig } from './config.ts';
-import { clientRoutes } from './io/client_routes.ts';
+import type { RpcStart } from './config.ts';
+import { createApi } from './io/api.ts';
 import { Database } from './io/database.ts';
-import { nodeRoutes } from './io/node_routes.ts';
-import { queries } from './io/queries.ts';
-import { queryRoutes } from './io/query_routes.ts';
-import { close, createServer, listen } from './io/server.ts';
+import { close, listen } from './io/server.ts';
 import { rpcMetrics } from './metrics.ts';
 import { type RpcProtocol, rpcProtocol } from './protocol.ts';
 
 /** Listens once the peers are connected: a client never sees an API that cannot answer yet. */
-async function start(context: Context<RpcProtocol, RpcConfig>): Promise<Behaviour<RpcProtocol>> {
-  const { config, clock, log } = context;
+async function start(context: Context<RpcProtocol, RpcStart>): Promise<Behaviour<RpcProtocol>> {
+  const { clock, log } = context;
+  const { rpc: config, version } = context.config;
   const metrics = rpcMetrics(context.metrics);
-  const parts = { config, clock, log, metrics };
   const database = new Database({
-    url: config.database_url,
-    schema: config.database_schema,
+    ...context.config.database,
     connections: config.database_connections,
     statementTimeout_ms: config.statement_timeout_ms,
     maxQueries: config.max_concurrent_queries,
     clock,
     metrics,
   });
-  const app = await createServer(parts);
-  const read = queries(database);
-  const utility = context.peer(utilityProtocol);
-  nodeRoutes(app, {
+  const parts = {
+    config,
+    version,
     clock,
-    version: config.version,
+    log,
+    metrics,
+    database,
+    utility: context.peer(utilityProtocol),
     consensus: context.peer(consensusProtocol),
     p2p: context.peer(p2pProtocol),
-    queries: read,
-  });
-  clientRoutes(app, {
-    utility,
-    metrics,
-    maxSubmits: config.max_concurrent_submits,
-    maxBodyBytes: config.max_body_bytes,
-  });
-  queryRoutes(app, read, utility);
+  };
+  const app = await createApi(parts);
   return {
     tell: {},
     ask: {},
@@ -54,7 +45,7 @@ async function start(context: Context<RpcProtocol, RpcConfig>): Promise<Behaviou
   };
 }
 
-export default defineActor<RpcProtocol, RpcConfig>({
+export default defineActor<RpcProtocol, RpcStart>({
   protocol: rpcProtocol,
   uses: [utilityProtocol, consensusProtocol, p2pProtocol],
   listens: [],

@@ -8,7 +8,7 @@ import { systemRandom } from '../../../runtime/random.ts';
 import type { ConsensusProtocol } from '../consensus/protocol.ts';
 import type { P2pProtocol } from '../p2p/protocol.ts';
 import type { UtilityProtocol } from '../utility/protocol.ts';
-import { type RpcConfig, rpcConfigSchema } from './config.ts';
+import { type RpcConfig, type RpcStart, rpcConfigSchema } from './config.ts';
 import definition from './index.ts';
 import type { RpcProtocol } from './protocol.ts';
 
@@ -24,7 +24,7 @@ type Asks<P extends Protocol> = {
 };
 
 /** A database that refuses connections at once: port 1 of this machine. */
-export const NO_DATABASE = 'postgresql://nobody@127.0.0.1:1/none';
+const NO_DATABASE = 'postgresql://nobody@127.0.0.1:1/none';
 
 export interface TestNode {
   readonly url: string;
@@ -74,7 +74,11 @@ export function wellPeers(): Peers {
 }
 
 /** Starts the actor on a free port with the given peers. Stop it with `behaviour.stop()`. */
-export async function startNode(peers: Peers, config: Partial<RpcConfig> = {}): Promise<TestNode> {
+export async function startNode(
+  peers: Peers,
+  config: Partial<RpcConfig> = {},
+  database: string = NO_DATABASE,
+): Promise<TestNode> {
   let url = '';
   const metrics = new Registry();
   const log = pino(
@@ -85,15 +89,13 @@ export async function startNode(peers: Peers, config: Partial<RpcConfig> = {}): 
       },
     },
   );
-  const context: Context<RpcProtocol, RpcConfig> = {
+  const context: Context<RpcProtocol, RpcStart> = {
     name: 'rpc',
     incarnation: 1,
     config: {
-      ...rpcConfigSchema.parse({ port: 0 }),
-      database_url: NO_DATABASE,
-      database_schema: 'potoroo',
+      rpc: { ...rpcConfigSchema.parse({ port: 0 }), ...config },
+      database: { url: database, schema: 'potoroo' },
       version: '1.2.3',
-      ...config,
     },
     clock: systemClock,
     random: systemRandom,

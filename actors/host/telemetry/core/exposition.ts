@@ -1,10 +1,10 @@
-import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { Observation } from '../../../../runtime/actor.ts';
 
 /** Content type of the Prometheus text format. */
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-type Metric = MetricObjectWithValues<MetricValue<string>>;
+type Metric = Observation['metrics'][number];
+type Value = Metric['values'][number];
 
 export interface Exposition {
   readonly text: string;
@@ -49,7 +49,7 @@ function familyText(name: string, { help, type, lines }: Family): string {
   return lines.length === 0 ? head : `${head}${lines.join('\n')}\n`;
 }
 
-function sample(name: string, value: MetricValue<string>, actor: string): string {
+function sample(name: string, value: Value, actor: string): string {
   // Buckets, sums and counts of histograms and summaries carry their own name.
   const own = (value as { metricName?: string }).metricName ?? name;
   const labels = Object.entries({ actor, ...value.labels });

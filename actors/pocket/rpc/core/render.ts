@@ -25,7 +25,7 @@ export function upokt(amount: bigint): { amount: string; denom: 'upokt' } {
 }
 
 /** A quorum certificate, decoded; null where there is none. */
-export function renderQc(bytes: Uint8Array | null): QuorumCertAnswer | null {
+function renderQc(bytes: Uint8Array | null): QuorumCertAnswer | null {
   if (bytes === null || bytes.length === 0) return null;
   const qc = decodeQc(bytes);
   return {

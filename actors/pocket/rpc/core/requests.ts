@@ -3,9 +3,9 @@ import { z } from 'zod';
 /** Transactions in one batch: with the largest allowed body that is about 4 KB each. */
 const MAX_BATCH = 1_000;
 /** Items on a page, as in V1. */
-export const MAX_PER_PAGE = 1_000;
+const MAX_PER_PAGE = 1_000;
 /** Heights of one tx_hashes request. */
-export const MAX_HASH_BLOCKS = 200;
+const MAX_HASH_BLOCKS = 200;
 
 const HEX = /^(?:[0-9a-fA-F]{2})+$/;
 
@@ -79,5 +79,3 @@ export const hashesQuery = z
     error: `from must not exceed to, and at most ${MAX_HASH_BLOCKS} heights are answered at once`,
     path: ['to'],
   });
-
-export type HeightPage = z.infer<typeof heightPageRequest>;

@@ -13,7 +13,7 @@ import { RPC_ERRORS, statusOf } from '../errors.ts';
 import type { RpcMetrics } from '../metrics.ts';
 
 /** Largest body of any route but the batch. A transaction of the largest size fits as hex. */
-export const SMALL_BODY_BYTES = 64 * 1024;
+const SMALL_BODY_BYTES = 64 * 1024;
 /** Largest size of all headers together. */
 const HEADER_BYTES = 8 * 1024;
 /** Requests on one connection before it is closed, so that load balancers can move it. */
@@ -26,6 +26,8 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 export interface ServerParts {
   readonly config: RpcConfig;
+  /** Version of this software. */
+  readonly version: string;
   readonly log: Logger;
   readonly clock: Clock;
   readonly metrics: RpcMetrics;
@@ -68,7 +70,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     ),
   );
   admitRequests(app, parts);
-  await describe(app, config.version);
+  await describe(app, parts.version);
   return app;
 }
 
