@@ -1,0 +1,130 @@
+import type { FastifyInstance } from 'fastify';
+import type { Peer } from '../../../../runtime/actor.ts';
+import type { Clock } from '../../../../runtime/clock.ts';
+import { toErrorRecord } from '../../../../runtime/errors.ts';
+import type { ConsensusProtocol } from '../../consensus/protocol.ts';
+import type { P2pProtocol, PeerInfo } from '../../p2p/protocol.ts';
+import { consensusStateAnswer, errorAnswer, type HealthAnswer, healthAnswer, peersAnswer } from '../core/answers.ts';
+import { cached } from '../core/cached.ts';
+import type { Queries } from './queries.ts';
+
+/** Health is asked by probes and load balancers, many times a second: how long one answer serves all of them. */
+const HEALTH_CACHE_MS = 250;
+/** The round may change many times a second; this is as fresh as a client can use. */
+const STATE_CACHE_MS = 50;
+/** A part that does not answer a health question within this time is not well. */
+const HEALTH_TIMEOUT_MS = 1_000;
+
+interface NodeParts {
+  readonly clock: Clock;
+  readonly version: string;
+  readonly consensus: Peer<ConsensusProtocol>;
+  readonly p2p: Peer<P2pProtocol>;
+  readonly queries: Queries;
+}
+
+/** Routes about the node itself. */
+export function nodeRoutes(app: FastifyInstance, parts: NodeParts): void {
+  const { clock, consensus, p2p } = parts;
+  const health = cached(clock, HEALTH_CACHE_MS, () => askHealth(parts));
+  const state = cached(clock, STATE_CACHE_MS, () => consensus.ask('state', {}));
+  const peers = cached(clock, HEALTH_CACHE_MS, () => p2p.ask('peers', {}));
+
+  app.get(
+    '/v1/health',
+    {
+      schema: {
+        tags: ['node'],
+        summary: 'Liveness, and what readiness hangs on. Answers 200 while the node lives.',
+        response: { 200: healthAnswer },
+      },
+    },
+    () => health(),
+  );
+  app.get(
+    '/v1/health/ready',
+    {
+      schema: {
+        tags: ['node'],
+        summary: 'Readiness: 200 if the node follows the chain, else 503. Extension of V1.',
+        response: { 200: healthAnswer, 503: healthAnswer },
+      },
+    },
+    async (_request, reply) => {
+      const answer = await health();
+      return reply.code(answer.ready ? 200 : 503).send(answer);
+    },
+  );
+  app.get(
+    '/v1/version',
+    {
+      schema: {
+        tags: ['node'],
+        summary: 'Version of the software.',
+        response: { 200: { description: 'Version.', content: { 'text/plain': { schema: { type: 'string' } } } } },
+      },
+      // The one answer that is not JSON.
+      serializerCompiler: () => String,
+    },
+    (_request, reply) => reply.type('text/plain; charset=utf-8').serializer(String).send(parts.version),
+  );
+  app.get(
+    '/v1/consensus/state',
+    {
+      schema: {
+        tags: ['consensus'],
+        summary: 'Height, round and step.',
+        response: { 200: consensusStateAnswer, 503: errorAnswer },
+      },
+    },
+    async () => {
+      const { height, round, step } = await state();
+      return { height, round, step };
+    },
+  );
+  app.get(
+    '/v1/p2p/peers',
+    {
+      schema: { tags: ['p2p'], summary: 'Peers. Extension of V1.', response: { 200: peersAnswer, 503: errorAnswer } },
+    },
+    async () => {
+      const answer = await peers();
+      return { self: renderPeer(answer.self), peers: answer.peers.map(renderPeer) };
+    },
+  );
+}
+
+/** Asks every part; one that fails gives a reason and leaves its figure at -1. */
+async function askHealth({ queries, consensus, p2p }: NodeParts): Promise<HealthAnswer> {
+  const reasons: string[] = [];
+  const orReason = <T>(part: string, answer: Promise<T>): Promise<T | null> =>
+    answer.catch((error: unknown) => {
+      reasons.push(`${part}: ${toErrorRecord(error).code}`);
+      return null;
+    });
+  const options = { timeout_ms: HEALTH_TIMEOUT_MS };
+  const [height, state, network] = await Promise.all([
+    orReason('database', queries.tip()),
+    orReason('consensus', consensus.ask('state', {}, options)),
+    orReason('p2p', p2p.ask('peers', {}, options)),
+  ]);
+  if (state?.syncing) reasons.push('consensus: SYNCING');
+  return {
+    live: true,
+    ready: reasons.length === 0,
+    reasons,
+    height: height ?? -1n,
+    peers: network?.peers.filter((peer) => peer.connected).length ?? -1,
+    syncing: state?.syncing ?? false,
+  };
+}
+
+function renderPeer(peer: PeerInfo) {
+  return {
+    peer_id: peer.peerId,
+    address: peer.address,
+    multiaddr: peer.multiaddr,
+    connected: peer.connected,
+    direction: peer.direction,
+  };
+}
