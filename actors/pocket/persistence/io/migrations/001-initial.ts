@@ -130,55 +130,55 @@ create view v_transactions as
   from tx;
 
 create function accounts_at(at bigint) returns table (address text, amount numeric, height bigint)
-  language sql stable as $$
+  language sql stable begin atomic
   select distinct on (a.address) encode(a.address, 'hex'), a.amount, a.height
-  from account a where a.height <= at order by a.address desc, a.height desc
-$$;
+  from account a where a.height <= at order by a.address desc, a.height desc;
+end;
 
 create function account_at(account_address text, at bigint) returns table (address text, amount numeric, height bigint)
-  language sql stable as $$
+  language sql stable begin atomic
   select encode(a.address, 'hex'), a.amount, a.height from account a
-  where a.address = decode(account_address, 'hex') and a.height <= at order by a.height desc limit 1
-$$;
+  where a.address = decode(account_address, 'hex') and a.height <= at order by a.height desc limit 1;
+end;
 
 create function pools_at(at bigint) returns table (address text, name text, amount numeric, height bigint)
-  language sql stable as $$
+  language sql stable begin atomic
   select distinct on (p.address) encode(p.address, 'hex'), pool_name(p.address), p.amount, p.height
-  from pool p where p.height <= at order by p.address desc, p.height desc
-$$;
+  from pool p where p.height <= at order by p.address desc, p.height desc;
+end;
 
 create function actors_at(at bigint) returns table (actor_type text, address text, public_key text, chains text[],
   service_url text, staked_amount numeric, paused_height bigint, unstaking_height bigint, output_address text,
   height bigint)
-  language sql stable as $$
+  language sql stable begin atomic
   select distinct on (a.actor_type, a.address)
     (array['application', 'servicer', 'fisherman', 'validator'])[a.actor_type], encode(a.address, 'hex'),
     encode(a.public_key, 'hex'), a.chains, a.service_url, a.staked_amount, a.paused_height, a.unstaking_height,
     encode(a.output_address, 'hex'), a.height
-  from actor a where a.height <= at order by a.actor_type desc, a.address desc, a.height desc
-$$;
+  from actor a where a.height <= at order by a.actor_type desc, a.address desc, a.height desc;
+end;
 
 create function params_at(at bigint) returns table (name text, value text, height bigint)
-  language sql stable as $$
+  language sql stable begin atomic
   select distinct on (p.name) p.name, p.value, p.height
-  from param p where p.height <= at order by p.name desc, p.height desc
-$$;
+  from param p where p.height <= at order by p.name desc, p.height desc;
+end;
 
-create function block_by_hash(block_hash text) returns setof v_blocks language sql stable as $$
-  select v.* from v_blocks v where v.height = (select b.height from block b where b.hash = decode(block_hash, 'hex'))
-$$;
+create function block_by_hash(block_hash text) returns setof v_blocks language sql stable begin atomic
+  select v.* from v_blocks v where v.height = (select b.height from block b where b.hash = decode(block_hash, 'hex'));
+end;
 
-create function transaction_by_hash(transaction_hash text) returns setof v_transactions language sql stable as $$
+create function transaction_by_hash(transaction_hash text) returns setof v_transactions language sql stable begin atomic
   select v.* from v_transactions v
-  join tx t on t.height = v.height and t.index = v.index where t.hash = decode(transaction_hash, 'hex')
-$$;
+  join tx t on t.height = v.height and t.index = v.index where t.hash = decode(transaction_hash, 'hex');
+end;
 
 -- Sent or received by an address, in the order of the chain (sort and limit it as you like).
-create function transactions_of(address text) returns setof v_transactions language sql stable as $$
+create function transactions_of(address text) returns setof v_transactions language sql stable begin atomic
   select v.* from v_transactions v
   join tx t on t.height = v.height and t.index = v.index
-  where t.signer = decode(address, 'hex') or t.recipient = decode(address, 'hex')
-$$;
+  where t.signer = decode(address, 'hex') or t.recipient = decode(address, 'hex');
+end;
 
 create view v_accounts as select * from accounts_at(9223372036854775807);
 create view v_pools as select * from pools_at(9223372036854775807);
