@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import type { Writable } from 'node:stream';
 import type { Transaction } from './database.ts';
 
 /** What a column of a COPY holds; null in a row is SQL null. */
@@ -43,9 +43,9 @@ class RowWriter {
   }
 
   #value(type: ColumnType, value: ColumnValue): void {
-    if (value === null) return this.#int32(-1);
-    // The length goes before the bytes, which are written first.
-    this.#int32(0);
+    // The length of the content, which is written first; -1 is null.
+    this.#int32(-1);
+    if (value === null) return;
     const start = this.#length;
     this.#content(type, value);
     this.#buffer.writeInt32BE(this.#length - start, start - 4);
@@ -127,23 +127,22 @@ export async function copyRows(
   const columns = Object.keys(target.columns).map((name) => `"${name}"`);
   const command = `copy "${target.table}" (${columns.join(', ')}) from stdin (format binary)`;
   const stream = await tx().unsafe(command).writable();
-  // An error before the end destroys the stream; the transaction's next statement reports it.
-  let failure: Error | undefined;
-  stream.on('error', (error: Error) => {
-    failure = error;
-  });
+  // An error before the end destroys the stream, and `errored` has it; without a listener it would end the thread.
+  stream.on('error', () => undefined);
   const writer = new RowWriter();
   writer.raw(SIGNATURE);
   for (const row of rows) {
     writer.row(types, row);
-    if (writer.length >= CHUNK_BYTES && !stream.write(writer.take()) && failure === undefined)
-      await once(stream, 'drain');
+    if (writer.length >= CHUNK_BYTES) await send(stream, writer.take());
   }
   writer.raw(END);
-  // postgres.js ends the COPY inside `end` only if nothing is being written: wait for the last chunk.
-  await new Promise<void>((resolve, reject) => {
-    stream.write(writer.take(), (error?: Error | null) => (error ? reject(error) : resolve()));
-  });
-  if (failure !== undefined) throw failure;
+  // postgres.js ends the COPY inside `end` only if nothing is being written: the last chunk was waited for.
+  await send(stream, writer.take());
   stream.end();
+}
+
+function send(stream: Writable, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(chunk, (error) => (error ? reject(stream.errored ?? error) : resolve()));
+  });
 }

@@ -144,7 +144,7 @@ export class Database {
   #connect(max: number, onclose: () => void = () => undefined): Sql {
     const { url, schema, log } = this.#options;
     const host = socketDirectory(url);
-    return postgres<Types>(url, {
+    return postgres(url, {
       ...(host === undefined ? {} : { host }),
       max,
       onclose,
@@ -157,8 +157,8 @@ export class Database {
       fetch_types: false,
       onnotice: (notice) => log.debug({ notice: notice.message }, 'database notice'),
       types: {
-        bigint: { to: 20, from: [20], serialize: String, parse: BigInt },
-        numeric: { to: 1700, from: [1700], serialize: String, parse: BigInt },
+        bigint: { to: 20, from: [20], serialize: (value: bigint) => String(value), parse: (text: string) => BigInt(text) },
+        numeric: { to: 1700, from: [1700], serialize: (value: bigint) => String(value), parse: (text: string) => BigInt(text) },
       },
       connection: {
         application_name: 'potoroo persistence',
