@@ -122,8 +122,8 @@ export class ChainState {
     const last = height - 1n;
     const staged = this.#staging
       .branch(parent.hash)
-      .flatMap(({ header, receipts }) =>
-        receipts.filter((receipt) => receipt.validUntilHeight === last && last >= header.height),
+      .flatMap(({ receipts }) =>
+        receipts.filter((receipt) => receipt.validUntilHeight === last),
       );
     return [...this.#window.lastAt(last), ...staged.map(({ replayKey }) => replayKey)];
   }
