@@ -1,0 +1,34 @@
+import { sha3_256 } from '../../../../wasm/hash.ts';
+import type { TrieEntry } from '../../../../wasm/trie.ts';
+import { encodeAccount } from '../../chain/account.ts';
+import { ACTOR_APP, ACTOR_FISHERMAN, ACTOR_SERVICER, type Actor, encodeActor } from '../../chain/actor.ts';
+import { encodeParam } from '../../chain/params.ts';
+import type { AccountRow } from '../protocol.ts';
+import type { TreeName } from './tries.ts';
+
+/** A governance parameter as it is stored: `height` is that of its last change. */
+export interface ParamRow {
+  readonly name: string;
+  readonly value: string;
+  readonly height: bigint;
+}
+
+/** Accounts and pools: address -> Account. */
+export function accountEntries(rows: readonly AccountRow[]): TrieEntry[] {
+  return rows.map((row) => ({ key: row.address, value: encodeAccount(row) }));
+}
+
+export function actorEntry(actor: Actor): TrieEntry {
+  return { key: actor.address, value: encodeActor(actor) };
+}
+
+export function actorTree(type: number): TreeName {
+  if (type === ACTOR_APP) return 'app';
+  if (type === ACTOR_SERVICER) return 'servicer';
+  return type === ACTOR_FISHERMAN ? 'fish' : 'val';
+}
+
+/** SHA3-256 of the name -> Param. */
+export function paramEntries(rows: readonly ParamRow[]): TrieEntry[] {
+  return rows.map((row) => ({ key: sha3_256(new TextEncoder().encode(row.name)), value: encodeParam(row) }));
+}

@@ -1,0 +1,62 @@
+import { sha256 } from '../../../../wasm/hash.ts';
+import type { TrieEntry } from '../../../../wasm/trie.ts';
+import type { Actor } from '../../chain/actor.ts';
+import { BLOCK_VERSION, blockHash, bodyRoot, type Header } from '../../chain/block.ts';
+import { type Genesis, genesisJson } from '../../chain/genesis.ts';
+import { validatorSet, validatorSetHash } from '../../chain/validators.ts';
+import { accountEntries, actorEntry, actorTree, paramEntries } from './entries.ts';
+import { StateTries, type TreeName } from './tries.ts';
+
+/** Block 0 and the state that it stands for. */
+export interface GenesisBlock {
+  readonly header: Header;
+  readonly hash: Uint8Array;
+  /** The canonical file: what the hash in `parentHash` is of. */
+  readonly json: string;
+  readonly tries: StateTries;
+}
+
+/**
+ * Block 0 has no proposer, no QC and no transactions. Its parent hash is the SHA-256 of the canonical genesis
+ * file: every block hash is bound to all of it, intervals and limits included.
+ */
+export function genesisBlock(genesis: Genesis): GenesisBlock {
+  const json = genesisJson(genesis);
+  const tries = genesisTries(genesis);
+  const validators = validatorSetHash(validatorSet(genesis.validators));
+  const none = new Uint8Array();
+  const header: Header = {
+    height: 0n,
+    networkId: genesis.networkId,
+    stateHash: tries.stateHash,
+    prevStateHash: none,
+    proposerAddress: none,
+    quorumCertificate: none,
+    timestamp_ms: genesis.genesisTime_ms,
+    stateTreeHashes: tries.treeHashes,
+    valSetHash: validators,
+    nextValSetHash: validators,
+    version: BLOCK_VERSION,
+    parentHash: sha256(new TextEncoder().encode(json)),
+    bodyRoot: bodyRoot([]),
+  };
+  return { header, hash: blockHash(header), json, tries };
+}
+
+export function genesisActors(genesis: Genesis): Actor[] {
+  return [...genesis.applications, ...genesis.servicers, ...genesis.fishermen, ...genesis.validators];
+}
+
+function genesisTries(genesis: Genesis): StateTries {
+  const actors = new Map<TreeName, TrieEntry[]>();
+  for (const actor of genesisActors(genesis)) {
+    const tree = actorTree(actor.type);
+    actors.set(tree, [...(actors.get(tree) ?? []), actorEntry(actor)]);
+  }
+  return StateTries.empty().update({
+    account: accountEntries(genesis.accounts),
+    pool: accountEntries(genesis.pools),
+    params: paramEntries([...genesis.params].map(([name, value]) => ({ name, value, height: 0n }))),
+    ...Object.fromEntries(actors),
+  });
+}

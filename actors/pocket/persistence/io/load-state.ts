@@ -1,0 +1,134 @@
+import { CodedError } from '../../../../runtime/errors.ts';
+import type { TrieEntry } from '../../../../wasm/trie.ts';
+import type { Actor } from '../../chain/actor.ts';
+import { decodeHeader } from '../../chain/block.ts';
+import { equalBytes, toHex } from '../../chain/hex.ts';
+import type { TipState } from '../core/chain-state.ts';
+import { accountEntries, actorEntry, actorTree, type ParamRow, paramEntries } from '../core/entries.ts';
+import { differingTrees } from '../core/header.ts';
+import { StateTries, type TreeName } from '../core/tries.ts';
+import { isInWindow, ReplayWindow, type WindowEntry, windowEntries } from '../core/window.ts';
+import type { AccountRow } from '../protocol.ts';
+import type { Transaction } from './database.ts';
+
+/** Rows read at once: bounds the memory of a rebuild. */
+const BATCH_ROWS = 10_000;
+
+interface BlockRow {
+  hash: Uint8Array;
+  header: Uint8Array;
+  commit_qc: Uint8Array | null;
+}
+interface ActorRow {
+  actor_type: number;
+  address: Uint8Array;
+  public_key: Uint8Array;
+  chains: string;
+  service_url: string;
+  staked_amount: bigint;
+  paused_height: bigint;
+  unstaking_height: bigint;
+  output_address: Uint8Array;
+}
+
+/** SHA-256 of the genesis file this schema was made from; null if it is empty. */
+export async function readGenesisHash(tx: Transaction): Promise<Uint8Array | null> {
+  const [row] = await tx()<{ hash: Uint8Array }[]>`select hash from genesis`;
+  return row?.hash ?? null;
+}
+
+/**
+ * Reads the last block and rebuilds its state from the latest rows.
+ * @param windowBlocks how far ahead a transaction's last height may lie
+ * @throws STATE_CORRUPT
+ */
+export async function loadState(
+  tx: Transaction,
+  windowBlocks: number,
+): Promise<{ tip: TipState; window: ReplayWindow }> {
+  const [block] = await tx()<BlockRow[]>`select hash, header, commit_qc from block order by height desc limit 1`;
+  if (block === undefined) throw new CodedError('STATE_CORRUPT', 'the database has a genesis but no block');
+  const header = decodeHeader(block.header);
+  const window = new ReplayWindow();
+  let tries = StateTries.empty();
+  for (const [tree, table] of [
+    ['account', 'account'],
+    ['pool', 'pool'],
+  ] as const) {
+    for await (const rows of latestBalances(tx, table)) tries = tries.update({ [tree]: accountEntries(rows) });
+  }
+  tries = tries.update({ ...(await actorEntries(tx)), params: paramEntries(await latestParams(tx)) });
+  for await (const entries of windowRows(tx, header.height, BigInt(windowBlocks))) {
+    tries = tries.update({ transactions: windowEntries(header.height, [], entries) });
+    window.add(header.height, entries);
+  }
+  requireEqual(header, tries);
+  return { tip: { header, hash: block.hash, commitQc: block.commit_qc, tries }, window };
+}
+
+function requireEqual(header: TipState['header'], tries: StateTries): void {
+  if (equalBytes(header.stateHash, tries.stateHash)) return;
+  const trees = differingTrees(tries.treeHashes, header.stateTreeHashes);
+  throw new CodedError(
+    'STATE_CORRUPT',
+    `the rows in the database do not give the state of block ${header.height} (${trees.join(', ')} differ): ` +
+      'restore a backup, or delete the database of this node and let it sync.',
+    { height: header.height, trees, stored: toHex(header.stateHash), computed: toHex(tries.stateHash) },
+  );
+}
+
+function latestBalances(tx: Transaction, table: 'account' | 'pool'): AsyncIterable<AccountRow[]> {
+  const sql = tx();
+  return sql<AccountRow[]>`
+    select distinct on (address) address, amount from ${sql(table)} order by address desc, height desc
+  `.cursor(BATCH_ROWS);
+}
+
+async function actorEntries(tx: Transaction): Promise<Partial<Record<TreeName, TrieEntry[]>>> {
+  const rows = await tx()<ActorRow[]>`
+    select distinct on (actor_type, address) actor_type, address, public_key, to_json(chains)::text as chains,
+      service_url, staked_amount, paused_height, unstaking_height, output_address
+    from actor order by actor_type desc, address desc, height desc`;
+  const entries: Partial<Record<TreeName, TrieEntry[]>> = {};
+  for (const row of rows) {
+    const tree = actorTree(row.actor_type);
+    const list = entries[tree] ?? [];
+    list.push(actorEntry(actorOf(row)));
+    entries[tree] = list;
+  }
+  return entries;
+}
+
+function actorOf(row: ActorRow): Actor {
+  return {
+    type: row.actor_type,
+    address: row.address,
+    publicKey: row.public_key,
+    chains: JSON.parse(row.chains) as string[],
+    serviceUrl: row.service_url,
+    stakedAmount: row.staked_amount,
+    pausedHeight: row.paused_height,
+    unstakingHeight: row.unstaking_height,
+    output: row.output_address,
+  };
+}
+
+async function latestParams(tx: Transaction): Promise<ParamRow[]> {
+  return tx()<ParamRow[]>`
+    select distinct on (name) name, value, height from param order by name desc, height desc`;
+}
+
+/** Transactions that the state of `height` remembers: a bound one was committed at most a window ago. */
+async function* windowRows(tx: Transaction, height: bigint, windowBlocks: bigint): AsyncGenerator<WindowEntry[]> {
+  const from = height > windowBlocks ? height - windowBlocks : 0n;
+  const batches = tx()<{ replay_key: Uint8Array; valid_until_height: bigint; bytes: Uint8Array }[]>`
+    select replay_key, valid_until_height, bytes from tx where height >= ${from} and valid_until_height >= ${height}
+    union all
+    select replay_key, valid_until_height, bytes from tx where valid_until_height = 0
+  `.cursor(BATCH_ROWS);
+  for await (const rows of batches) {
+    yield rows
+      .map((row) => ({ replayKey: row.replay_key, validUntilHeight: row.valid_until_height, bytes: row.bytes }))
+      .filter((entry) => isInWindow(entry, height));
+  }
+}

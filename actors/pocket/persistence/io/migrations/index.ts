@@ -1,0 +1,5 @@
+import { initial } from './001-initial.ts';
+import type { Migration } from './migration.ts';
+
+/** All steps in order. Add at the end; never change one that was released. */
+export const MIGRATIONS: readonly Migration[] = [initial];
