@@ -122,9 +122,7 @@ export class ChainState {
     const last = height - 1n;
     const staged = this.#staging
       .branch(parent.hash)
-      .flatMap(({ receipts }) =>
-        receipts.filter((receipt) => receipt.validUntilHeight === last),
-      );
+      .flatMap(({ receipts }) => receipts.filter((receipt) => receipt.validUntilHeight === last));
     return [...this.#window.lastAt(last), ...staged.map(({ replayKey }) => replayKey)];
   }
 }

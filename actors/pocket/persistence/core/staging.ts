@@ -60,7 +60,10 @@ export class StagingTree {
   }
 
   /** What the branch up to `hash` last set an account or pool to. */
-  lookUp(hash: Uint8Array): { account(address: string): bigint | undefined; pool(address: string): bigint | undefined } {
+  lookUp(hash: Uint8Array): {
+    account(address: string): bigint | undefined;
+    pool(address: string): bigint | undefined;
+  } {
     const branch = this.#branch(hash);
     return {
       account: (address) => branch.find(({ accounts }) => accounts.has(address))?.accounts.get(address),

@@ -49,6 +49,8 @@ export function windowEntries(
 ): TrieEntry[] {
   return [
     ...expired.map((key) => ({ key, value: null })),
-    ...added.filter((entry) => isInWindow(entry, height)).map(({ replayKey, bytes }) => ({ key: replayKey, value: bytes })),
+    ...added
+      .filter((entry) => isInWindow(entry, height))
+      .map(({ replayKey, bytes }) => ({ key: replayKey, value: bytes })),
   ];
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { Transaction } from './database.ts';
 
@@ -114,10 +115,7 @@ export interface CopyTarget {
   readonly columns: Readonly<Record<string, ColumnType>>;
 }
 
-/**
- * Writes rows by binary COPY inside a transaction. It returns when all is sent, not when all is stored: an error
- * of the server (a broken constraint) fails the next statement of the transaction, and its commit.
- */
+/** Writes rows by binary COPY inside a transaction. */
 export async function copyRows(
   tx: Transaction,
   target: CopyTarget,
@@ -139,6 +137,10 @@ export async function copyRows(
   // postgres.js ends the COPY inside `end` only if nothing is being written: the last chunk was waited for.
   await send(stream, writer.take());
   stream.end();
+  // postgres.js never says that the server refused the rows (a broken constraint): the next statement does, because
+  // the transaction is then aborted. And it must see its stream closed before it may begin the next COPY.
+  await tx()`select 1`;
+  if (!stream.closed) await once(stream, 'close');
 }
 
 function send(stream: Writable, chunk: Uint8Array): Promise<void> {

@@ -9,8 +9,10 @@ export type Sql = postgres.Sql<Types>;
 /** Gives the connection of a transaction, for one statement; throws if it is no longer the one that began it. */
 export type Transaction = () => Sql;
 
-/** Nothing we do takes this long on a server that lives: the connection is a dead one. */
+/** Nothing of a block takes this long on a server that lives: the connection is a dead one. */
 const ATTEMPT_TIMEOUT_MS = 20_000;
+/** Rebuilding the state of millions of accounts, or migrating a large schema. */
+export const LONG_ATTEMPT_MS = 3_600_000;
 /** An ask without a nearer deadline gives up then, and its caller repeats it. */
 const MAX_WAIT_MS = 25_000;
 const FIRST_DELAY_MS = 20;
@@ -67,10 +69,15 @@ export class Database {
 
   /**
    * Runs statements in one transaction; transactions take turns.
+   * @param attempt_ms what it may take on a server that lives
    * @throws DATABASE_UNREACHABLE, DATABASE_REFUSED
    */
-  transaction<T>(deadline_ms: number, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const turn = this.#writing.then(() => this.#repeat(deadline_ms, () => this.#attempt(work)));
+  transaction<T>(
+    deadline_ms: number,
+    work: (tx: Transaction) => Promise<T>,
+    attempt_ms = ATTEMPT_TIMEOUT_MS,
+  ): Promise<T> {
+    const turn = this.#writing.then(() => this.#repeat(deadline_ms, () => this.#attempt(work), attempt_ms));
     this.#writing = turn.catch(() => undefined);
     return turn;
   }
@@ -100,12 +107,12 @@ export class Database {
     }
   }
 
-  async #repeat<T>(deadline_ms: number, attempt: () => Promise<T>): Promise<T> {
+  async #repeat<T>(deadline_ms: number, attempt: () => Promise<T>, attempt_ms = ATTEMPT_TIMEOUT_MS): Promise<T> {
     const { clock } = this.#options;
     const until_ms = Math.min(deadline_ms, clock.now() + MAX_WAIT_MS);
     for (let delay_ms = FIRST_DELAY_MS; ; delay_ms = Math.min(delay_ms * 2, MAX_DELAY_MS)) {
       try {
-        const result = await this.#inTime(attempt());
+        const result = await this.#inTime(attempt(), attempt_ms);
         this.#up();
         return result;
       } catch (error) {
@@ -119,10 +126,10 @@ export class Database {
   }
 
   /** Waits for an answer; a connection that gives none is dropped with its siblings. */
-  async #inTime<T>(work: Promise<T>): Promise<T> {
+  async #inTime<T>(work: Promise<T>, limit_ms: number): Promise<T> {
     let cancel = (): void => undefined;
     const late = new Promise<never>((_, reject) => {
-      cancel = this.#options.clock.after(ATTEMPT_TIMEOUT_MS, () => reject(lostConnection()));
+      cancel = this.#options.clock.after(limit_ms, () => reject(lostConnection()));
     });
     try {
       return await Promise.race([work, late]);
@@ -157,8 +164,18 @@ export class Database {
       fetch_types: false,
       onnotice: (notice) => log.debug({ notice: notice.message }, 'database notice'),
       types: {
-        bigint: { to: 20, from: [20], serialize: (value: bigint) => String(value), parse: (text: string) => BigInt(text) },
-        numeric: { to: 1700, from: [1700], serialize: (value: bigint) => String(value), parse: (text: string) => BigInt(text) },
+        bigint: {
+          to: 20,
+          from: [20],
+          serialize: (value: bigint) => String(value),
+          parse: (text: string) => BigInt(text),
+        },
+        numeric: {
+          to: 1700,
+          from: [1700],
+          serialize: (value: bigint) => String(value),
+          parse: (text: string) => BigInt(text),
+        },
       },
       connection: {
         application_name: 'potoroo persistence',

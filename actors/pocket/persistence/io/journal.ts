@@ -34,19 +34,27 @@ export class Journal {
     return this.#size;
   }
 
-  async open(deadline_ms: number): Promise<void> {
-    const [row] = await this.#database.run(deadline_ms, (sql) => sql<{ count: number }[]>`
-      select count(*)::integer as count from journal`);
+  /** Counts them anew: at start, and when the answer of a commit was lost. */
+  async count(deadline_ms: number): Promise<void> {
+    const [row] = await this.#database.run(
+      deadline_ms,
+      (sql) => sql<{ count: number }[]>`
+      select count(*)::integer as count from journal`,
+    );
     this.#size = row?.count ?? 0;
   }
 
   /** Resolves when they are on disk. @throws JOURNAL_FULL */
   add(transactions: readonly Uint8Array[], deadline_ms: number): Promise<void> {
     if (this.#size + transactions.length > MAX_JOURNAL) {
-      throw new CodedError('JOURNAL_FULL', `${this.#size} accepted transactions wait to be committed; try again later`, {
-        size: this.#size,
-        limit: MAX_JOURNAL,
-      });
+      throw new CodedError(
+        'JOURNAL_FULL',
+        `${this.#size} accepted transactions wait to be committed; try again later`,
+        {
+          size: this.#size,
+          limit: MAX_JOURNAL,
+        },
+      );
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ transactions, deadline_ms, resolve, reject });
@@ -67,13 +75,12 @@ export class Journal {
     this.#size = Math.max(0, this.#size - count);
   }
 
-  async page(
-    after: bigint,
-    limit: number,
-    deadline_ms: number,
-  ): Promise<{ transactions: Uint8Array[]; last: bigint }> {
-    const rows = await this.#database.run(deadline_ms, (sql) => sql<{ id: bigint; bytes: Uint8Array }[]>`
-      select id, bytes from journal where id > ${after} order by id limit ${Math.min(limit, MAX_PAGE)}`);
+  async page(after: bigint, limit: number, deadline_ms: number): Promise<{ transactions: Uint8Array[]; last: bigint }> {
+    const rows = await this.#database.run(
+      deadline_ms,
+      (sql) => sql<{ id: bigint; bytes: Uint8Array }[]>`
+      select id, bytes from journal where id > ${after} order by id limit ${Math.min(limit, MAX_PAGE)}`,
+    );
     return { transactions: rows.map(({ bytes }) => bytes), last: rows.at(-1)?.id ?? after };
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { CodedError } from '../../../../runtime/errors.ts';
-import type { Database, Sql, Transaction } from './database.ts';
+import { type Database, LONG_ATTEMPT_MS, type Sql, type Transaction } from './database.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Migration } from './migrations/migration.ts';
 
@@ -19,21 +19,25 @@ export async function migrate(
   options: { schema: string; deadline_ms: number; log: Logger; migrations?: readonly Migration[] },
 ): Promise<void> {
   const { schema, log, migrations = MIGRATIONS } = options;
-  await database.transaction(options.deadline_ms, async (tx) => {
-    await requireServer(tx());
-    await tx()`set local statement_timeout = 0`;
-    await tx()`select pg_advisory_xact_lock(${LOCK})`;
-    await tx()`create schema if not exists ${tx()(schema)}`;
-    await tx()`
+  await database.transaction(
+    options.deadline_ms,
+    async (tx) => {
+      await requireServer(tx());
+      await tx()`set local statement_timeout = 0`;
+      await tx()`select pg_advisory_xact_lock(${LOCK})`;
+      await tx()`create schema if not exists ${tx()(schema)}`;
+      await tx()`
       create table if not exists migration (
         version integer primary key, name text not null, checksum text not null,
         applied_at timestamptz not null default now()
       )`;
-    const applied = await tx()<{ version: number; checksum: string }[]>`
+      const applied = await tx()<{ version: number; checksum: string }[]>`
       select version, checksum from migration order by version`;
-    check(applied, migrations, schema);
-    for (const migration of migrations.slice(applied.length)) await apply(tx, migration, log);
-  });
+      check(applied, migrations, schema);
+      for (const migration of migrations.slice(applied.length)) await apply(tx, migration, log);
+    },
+    LONG_ATTEMPT_MS,
+  );
 }
 
 async function requireServer(sql: Sql): Promise<void> {

@@ -11,7 +11,7 @@ export const initial: Migration = {
   sql: `
 create table genesis (
   -- One row: which chain this schema holds.
-  only boolean primary key default true check (only),
+  id integer primary key default 1 check (id = 1),
   hash bytea not null,
   json text not null
 );

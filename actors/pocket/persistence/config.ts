@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** Section `database` of the node's configuration. */
+export const databaseConfigSchema = z.strictObject({
+  url: z
+    .string()
+    .default('')
+    .describe('PostgreSQL 14 or newer: postgresql://user:password@host:5432/database. Empty: an embedded server'),
+  schema: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,39}$/, 'lower-case letters, digits and _, at most 40')
+    .default('potoroo')
+    .describe('Schema that holds the chain; one node per schema'),
+  pool_size: z.int().min(2).max(50).default(4).describe('Connections for writing blocks and reading state'),
+});
+export type DatabaseConfig = z.infer<typeof databaseConfigSchema>;
+
+/** What the actor is started with. */
+export interface PersistenceStart {
+  /** `url` is never empty here: the node has started the embedded server and put its URL in. */
+  database: DatabaseConfig;
+  /** Text of the genesis file. */
+  genesis: string;
+}

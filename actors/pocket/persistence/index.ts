@@ -1,0 +1,316 @@
+import type { Logger } from 'pino';
+import { type Context, defineActor, type Envelope } from '../../../runtime/actor.ts';
+import { CodedError } from '../../../runtime/errors.ts';
+import { blockHash, decodeHeader, encodeBlock, encodeHeader } from '../chain/block.ts';
+import { equalBytes, toHex } from '../chain/hex.ts';
+import type { PersistenceStart } from './config.ts';
+import { BalanceCache } from './core/balance-cache.ts';
+import type { ChainState } from './core/chain-state.ts';
+import type { StagedBlock } from './core/staging.ts';
+import { TREE_NAMES } from './core/tries.ts';
+import { Database } from './io/database.ts';
+import { Journal } from './io/journal.ts';
+import { migrate } from './io/migrate.ts';
+import { openChain } from './io/open-chain.ts';
+import { deleteProposals, insertProposal } from './io/proposals.ts';
+import { readBalances, readBlock, readBlocks, readHashAt, readHeightOf } from './io/read-chain.ts';
+import { writeBlock } from './io/write-block.ts';
+import { type PersistenceMetrics, persistenceMetrics } from './metrics.ts';
+import { type AccountRow, type ChangeSet, persistenceProtocol, type ReceiptRow, type Tip } from './protocol.ts';
+
+/** A server that comes up with the node, or replays its log after a crash, is waited for. */
+const CONNECT_TIMEOUT_MS = 20_000;
+/** Journal asks that wait for one write together. */
+const PARALLEL_BULK = 256;
+/** Sync reads that interleave. */
+const PARALLEL_SYNC = 4;
+
+type Ctx = Context<typeof persistenceProtocol, PersistenceStart>;
+
+interface StageRequest {
+  header: Uint8Array;
+  transactions: Uint8Array[];
+  changes: ChangeSet;
+  receipts: ReceiptRow[];
+}
+interface ReadRequest {
+  at: Uint8Array | null;
+  accounts: Uint8Array[];
+  pools: Uint8Array[];
+  replayKeys: Uint8Array[];
+}
+
+/**
+ * Turns asks into work on the chain state and the database. Asks of the consensus lane (read, stage, commit)
+ * come one after the other; memory follows the database, never the other way round.
+ */
+class Persistence {
+  readonly #context: Ctx;
+  readonly #log: Logger;
+  readonly #database: Database;
+  readonly #journal: Journal;
+  readonly #chain: ChainState;
+  readonly #metrics: PersistenceMetrics;
+  readonly #cache = new BalanceCache();
+
+  constructor(
+    context: Ctx,
+    parts: { database: Database; journal: Journal; chain: ChainState; metrics: PersistenceMetrics },
+  ) {
+    this.#context = context;
+    this.#log = context.log;
+    this.#database = parts.database;
+    this.#journal = parts.journal;
+    this.#chain = parts.chain;
+    this.#metrics = parts.metrics;
+    this.#measure();
+  }
+
+  tip(): Tip {
+    const { header, hash, commitQc } = this.#chain.tip;
+    return {
+      height: header.height,
+      blockHash: hash,
+      stateHash: header.stateHash,
+      timestamp_ms: header.timestamp_ms,
+      commitQc,
+    };
+  }
+
+  async read(request: ReadRequest, { deadline_ms }: Envelope) {
+    const done = this.#metrics.readSeconds.startTimer();
+    const view = this.#chain.view(request.at);
+    const accounts = new Lookup(request.accounts, view.overlay.account, (key) => this.#cache.get(key));
+    const pools = new Lookup(request.pools, view.overlay.pool, () => undefined);
+    this.#metrics.cacheLookups.inc({ result: 'hit' }, request.accounts.length - accounts.missing.length);
+    this.#metrics.cacheLookups.inc({ result: 'miss' }, accounts.missing.length);
+    if (accounts.missing.length + pools.missing.length > 0) {
+      const keys = { accounts: accounts.missing, pools: pools.missing };
+      const { height } = this.#chain.tip.header;
+      const rows = await this.#database.run(deadline_ms, (sql) => readBalances(sql, height, keys));
+      accounts.fill(rows.accounts, (key, amount) => this.#cache.put(key, amount));
+      pools.fill(rows.pools, () => undefined);
+    }
+    done();
+    return {
+      height: view.header.height,
+      timestamp_ms: view.header.timestamp_ms,
+      stateHash: view.header.stateHash,
+      accounts: accounts.rows,
+      pools: pools.rows,
+      replayed: request.replayKeys.filter((key) => view.tries.has('transactions', key)),
+    };
+  }
+
+  async stage(
+    request: StageRequest,
+    { deadline_ms }: Envelope,
+  ): Promise<{ header: Uint8Array; blockHash: Uint8Array }> {
+    const done = this.#metrics.stageSeconds.startTimer();
+    const header = decodeHeader(request.header);
+    const isComplete = header.stateHash.length > 0;
+    if (isComplete && (await this.#isKnown(blockHash(header), header.height, deadline_ms))) {
+      return { header: request.header, blockHash: blockHash(header) };
+    }
+    const { transactions, changes, receipts } = request;
+    const block = this.#chain.execute({ header, transactions, changes, receipts });
+    if (this.#chain.staged(block.hash) === undefined) {
+      await this.#database.run(deadline_ms, (sql) => insertProposal(sql, block));
+      await this.#makeRoom(this.#chain.stage(block), deadline_ms);
+    }
+    this.#metrics.staged.set(this.#chain.stagedBlocks);
+    done();
+    return { header: encodeHeader(block.header), blockHash: block.hash };
+  }
+
+  async commit(
+    { blockHash: hash, commitQc }: { blockHash: Uint8Array; commitQc: Uint8Array },
+    { deadline_ms, trace }: Envelope,
+  ): Promise<{ height: bigint }> {
+    const path = this.#chain.pathTo(hash);
+    const last = path.at(-1);
+    if (last === undefined) return { height: await this.#committedHeight(hash, deadline_ms) };
+    for (const [index, block] of path.entries()) {
+      // A child's header carries the QC that decided its parent.
+      const qc = path[index + 1]?.header.quorumCertificate ?? commitQc;
+      await this.#commitOne(block, qc, deadline_ms, trace);
+    }
+    return { height: last.header.height };
+  }
+
+  async block({ blockHash: hash }: { blockHash: Uint8Array }, { deadline_ms }: Envelope) {
+    const staged = this.#chain.staged(hash);
+    if (staged !== undefined) {
+      return { block: encodeBlock({ header: staged.header, transactions: [...staged.transactions] }) };
+    }
+    return { block: await this.#database.run(deadline_ms, (sql) => readBlock(sql, hash)) };
+  }
+
+  async blocks(range: { from: bigint; count: number; maxBytes: number }, { deadline_ms }: Envelope) {
+    return { blocks: await this.#database.run(deadline_ms, (sql) => readBlocks(sql, range)) };
+  }
+
+  async journal({ transactions }: { transactions: Uint8Array[] }, { deadline_ms }: Envelope): Promise<object> {
+    const done = this.#metrics.journalSeconds.startTimer();
+    if (transactions.length > 0) await this.#journal.add(transactions, deadline_ms);
+    this.#metrics.journal.set(this.#journal.size);
+    done();
+    return {};
+  }
+
+  journaled({ after, limit }: { after: bigint; limit: number }, { deadline_ms }: Envelope) {
+    return this.#journal.page(after, limit, deadline_ms);
+  }
+
+  async forget({ hashes }: { hashes: Uint8Array[] }, { deadline_ms }: Envelope): Promise<object> {
+    if (hashes.length > 0) await this.#journal.forget(hashes, deadline_ms);
+    this.#metrics.journal.set(this.#journal.size);
+    return {};
+  }
+
+  stop(): Promise<void> {
+    return this.#database.close();
+  }
+
+  async #commitOne(block: StagedBlock, commitQc: Uint8Array, deadline_ms: number, trace: string): Promise<void> {
+    const done = this.#metrics.commitSeconds.startTimer();
+    const result = await this.#database.transaction(deadline_ms, (tx) => writeBlock(tx, block, commitQc));
+    done();
+    this.#chain.commit(block, commitQc);
+    this.#cache.apply(block.changes.accounts);
+    if (result.written) this.#journal.left(result.unjournaled);
+    else await this.#journal.count(deadline_ms);
+    this.#metrics.rows.inc(result.rows);
+    this.#measure();
+    const { header, hash, receipts, changes } = block;
+    this.#log.info({ height: header.height, txs: receipts.length, block: toHex(hash) }, 'block committed');
+    this.#context.emit(
+      'committed',
+      {
+        height: header.height,
+        blockHash: hash,
+        stateHash: header.stateHash,
+        timestamp_ms: header.timestamp_ms,
+        hashes: receipts.map((receipt) => receipt.hash),
+        replayKeys: receipts.map((receipt) => receipt.replayKey),
+        accounts: changes.accounts,
+      },
+      trace,
+    );
+  }
+
+  /** True for a block that is staged or committed: staging it again changes nothing. */
+  async #isKnown(hash: Uint8Array, height: bigint, deadline_ms: number): Promise<boolean> {
+    if (this.#chain.staged(hash) !== undefined) return true;
+    if (height > this.#chain.tip.header.height) return false;
+    const stored = await this.#database.run(deadline_ms, (sql) => readHashAt(sql, height));
+    return stored !== null && equalBytes(stored, hash);
+  }
+
+  /** @throws BLOCK_NOT_STAGED */
+  async #committedHeight(hash: Uint8Array, deadline_ms: number): Promise<bigint> {
+    const height = await this.#database.run(deadline_ms, (sql) => readHeightOf(sql, hash));
+    if (height !== null && height <= this.#chain.tip.header.height) return height;
+    throw new CodedError('BLOCK_NOT_STAGED', `block ${toHex(hash)} is not staged: execute it, then commit`, {
+      block: toHex(hash),
+      tip: this.#chain.tip.header.height,
+    });
+  }
+
+  async #makeRoom(evicted: readonly StagedBlock[], deadline_ms: number): Promise<void> {
+    if (evicted.length === 0) return;
+    this.#metrics.evicted.inc(evicted.length);
+    this.#log.warn(
+      { blocks: evicted.length },
+      'too many undecided blocks: the ones not asked for longest were dropped',
+    );
+    const hashes = evicted.map(({ hash }) => hash);
+    await this.#database.run(deadline_ms, (sql) => deleteProposals(sql, hashes));
+  }
+
+  #measure(): void {
+    const { header, tries } = this.#chain.tip;
+    this.#metrics.height.set(Number(header.height));
+    this.#metrics.staged.set(this.#chain.stagedBlocks);
+    this.#metrics.journal.set(this.#journal.size);
+    for (const tree of TREE_NAMES) this.#metrics.trieLeaves.set({ tree }, tries.size(tree));
+  }
+}
+
+/** Collects balances from the overlay and the cache, and says which must be asked of the database. */
+class Lookup {
+  readonly rows: AccountRow[] = [];
+  readonly missing: Uint8Array[] = [];
+
+  constructor(
+    addresses: readonly Uint8Array[],
+    overlay: (key: string) => bigint | undefined,
+    cached: (key: string) => bigint | null | undefined,
+  ) {
+    for (const address of addresses) {
+      const key = toHex(address);
+      const amount = overlay(key) ?? cached(key);
+      if (amount === undefined) this.missing.push(address);
+      else if (amount !== null) this.rows.push({ address, amount });
+    }
+  }
+
+  /** Takes the answer of the database; what it leaves out is absent. */
+  fill(found: readonly AccountRow[], remember: (key: string, amount: bigint | null) => void): void {
+    this.rows.push(...found);
+    const amounts = new Map(found.map(({ address, amount }) => [toHex(address), amount]));
+    for (const address of this.missing) remember(toHex(address), amounts.get(toHex(address)) ?? null);
+  }
+}
+
+async function open(context: Ctx): Promise<Persistence> {
+  const { config, clock, log } = context;
+  const metrics = persistenceMetrics(context.metrics);
+  const database = new Database({
+    url: config.database.url,
+    schema: config.database.schema,
+    poolSize: config.database.pool_size,
+    clock,
+    log,
+    onRetry: () => metrics.retries.inc(),
+  });
+  try {
+    const connected_ms = clock.now() + CONNECT_TIMEOUT_MS;
+    await migrate(database, { schema: config.database.schema, deadline_ms: connected_ms, log });
+    const started_ms = clock.now();
+    const chain = await openChain(database, { genesis: config.genesis, deadline_ms: connected_ms, log });
+    const journal = new Journal(database);
+    await journal.count(connected_ms);
+    const facts = { height: chain.tip.header.height, staged: chain.stagedBlocks, journaled: journal.size };
+    log.info({ database: database.address, ...facts, took_ms: clock.now() - started_ms }, 'chain opened');
+    return new Persistence(context, { database, journal, chain, metrics });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+export default defineActor<typeof persistenceProtocol, PersistenceStart>({
+  protocol: persistenceProtocol,
+  uses: [],
+  listens: [],
+  async start(context) {
+    const persistence = await open(context);
+    return {
+      parallel: { bulk: PARALLEL_BULK, sync: PARALLEL_SYNC },
+      tell: {},
+      ask: {
+        tip: () => persistence.tip(),
+        read: (body, envelope) => persistence.read(body, envelope),
+        stage: (body, envelope) => persistence.stage(body, envelope),
+        commit: (body, envelope) => persistence.commit(body, envelope),
+        block: (body, envelope) => persistence.block(body, envelope),
+        blocks: (body, envelope) => persistence.blocks(body, envelope),
+        journal: (body, envelope) => persistence.journal(body, envelope),
+        journaled: (body, envelope) => persistence.journaled(body, envelope),
+        forget: (body, envelope) => persistence.forget(body, envelope),
+      },
+      stop: () => persistence.stop(),
+    };
+  },
+});
