@@ -1,0 +1,462 @@
+import './promise-with-resolvers.ts';
+import type { Connection, PrivateKey, Stream } from '@libp2p/interface';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Peer } from '../../../../runtime/actor.ts';
+import type { Clock } from '../../../../runtime/clock.ts';
+import { CodedError, toErrorRecord } from '../../../../runtime/errors.ts';
+import type { Random } from '../../../../runtime/random.ts';
+import type { SignerProtocol } from '../../../host/signer/protocol.ts';
+import { MAX_QC_BYTES } from '../../chain/consensus.ts';
+import type { Genesis } from '../../chain/genesis.ts';
+import { fromHex, toHex } from '../../chain/hex.ts';
+import { MAX_TRANSACTION_BYTES } from '../../chain/transaction.ts';
+import { type ValidatorSet, validatorSet } from '../../chain/validators.ts';
+import type { PersistenceProtocol } from '../../persistence/protocol.ts';
+import type { P2pConfig } from '../config.ts';
+import { batchLimits } from '../core/batcher.ts';
+import { encodeHello, judgeHello, type Judgement, P2P_VERSION, type Verdict } from '../core/handshake.ts';
+import { RateLimiter } from '../core/rate.ts';
+import { type Offence, Scores } from '../core/score.ts';
+import type { PeerInfo } from '../protocol.ts';
+import { Certificates } from './certificates.ts';
+import { Dialer } from './dialer.ts';
+import { connectionGate } from './gate.ts';
+import { Gossip, gossipTopic } from './gossip.ts';
+import { InboundStream } from './inbound-stream.ts';
+import { type Host, startHost } from './libp2p-host.ts';
+import { P2pMetrics } from './metrics.ts';
+import { CONSENSUS_PROTOCOL, OutboundLink } from './outbound-link.ts';
+import { Session } from './session.ts';
+import { SyncClient, SYNC_PROTOCOL } from './sync-client.ts';
+import { SyncServer } from './sync-server.ts';
+
+/** A connection whose peer has not said who it is by then is closed. Longer than a signer's restart. */
+const ADMISSION_TIMEOUT_ms = 10_000;
+/** After a refusal the connection lives on for as long as its reason needs to reach the peer. */
+const REFUSAL_LINGER_ms = 500;
+/** Peers whose offences, rates or refusals are remembered. */
+const MAX_REMEMBERED = 1_024;
+/** Consensus messages that may wait for one slow peer: several rounds of a large network. */
+const MAX_QUEUED_MESSAGES = 4_096;
+/** Bytes that may wait: a proposal, and the next one. They are shared between the queues of all peers. */
+const QUEUED_BLOCKS = 2;
+/** A largest message: a block, a QC, and the fields around them. */
+const MESSAGE_OVERHEAD_BYTES = MAX_QC_BYTES + 4_096;
+/** A validator says a few messages in each round, and repeats them twice a second. */
+const MESSAGE_RATE = { perSecond: 2_000, burst: 10_000 };
+/** Hellos of one peer: one for each stream and renewal. Each costs a signature check. */
+const HELLO_RATE = { perSecond: 2, burst: 20 };
+const MAX_CONSENSUS_STREAMS = 4;
+const MAX_SYNC_STREAMS = 16;
+
+export interface NetworkOptions {
+  readonly config: P2pConfig;
+  readonly genesis: Genesis;
+  readonly key: PrivateKey;
+  readonly signer: Peer<SignerProtocol>;
+  readonly persistence: Peer<PersistenceProtocol>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Registry;
+}
+
+export interface NetworkEvents {
+  consensusMessage(from: Uint8Array, message: Uint8Array): void;
+  transactions(transactions: Uint8Array[], peerId: string): void;
+  /** False while nobody takes transactions. */
+  transactionsWanted(): boolean;
+  connected(validators: number): void;
+}
+
+/** All peers of this node: who they are, what they may do, and what is sent to whom. */
+export class Network {
+  readonly #options: NetworkOptions;
+  readonly #events: NetworkEvents;
+  readonly #validators: ValidatorSet;
+  readonly #maxMessageBytes: number;
+  readonly #metrics: P2pMetrics;
+  readonly #sessions = new Map<string, Session>();
+  readonly #scores = new Scores(MAX_REMEMBERED);
+  readonly #messageRates = new RateLimiter(MESSAGE_RATE, MAX_REMEMBERED);
+  readonly #helloRates = new RateLimiter(HELLO_RATE, MAX_REMEMBERED);
+  /** Refusals that are in the log already. */
+  readonly #logged = new Set<string>();
+  #host!: Host;
+  #dialer!: Dialer;
+  #gossip!: Gossip;
+  #syncClient!: SyncClient;
+  #syncServer!: SyncServer;
+  #certificates!: Certificates;
+  #validatorsSaid = 0;
+  #stopped = false;
+
+  private constructor(options: NetworkOptions, events: NetworkEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#validators = validatorSet(options.genesis.validators);
+    this.#maxMessageBytes = options.genesis.maxBlockBytes + MESSAGE_OVERHEAD_BYTES;
+    this.#metrics = new P2pMetrics(options.metrics, {
+      peers: () => this.#sessions.size,
+      validators: () => this.provenValidators,
+      queued: () => [...this.#sessions.values()].reduce((sum, { link }) => sum + (link?.queued ?? 0), 0),
+    });
+  }
+
+  /**
+   * Listens, and accepts peers.
+   * @throws PORT_BUSY, LISTEN_FAILED
+   */
+  static async listen(options: NetworkOptions, events: NetworkEvents): Promise<Network> {
+    const network = new Network(options, events);
+    await network.#listen();
+    return network;
+  }
+
+  /** Fetches this node's certificate and dials. */
+  start(): void {
+    this.#certificates.start();
+    this.#dialer.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#dialer.stop();
+    this.#certificates.stop();
+    this.#gossip.stop();
+    for (const session of this.#sessions.values()) session.link?.close();
+    await this.#host.stop();
+  }
+
+  get peerId(): string {
+    return this.#host.peerId.toString();
+  }
+
+  get addresses(): string[] {
+    return this.#host.getMultiaddrs().map(String);
+  }
+
+  /** Validators besides this node with which messages go both ways. */
+  get provenValidators(): number {
+    const proven = [...this.#sessions.values()].filter(({ proven }) => proven);
+    return new Set(proven.map(({ address }) => address)).size;
+  }
+
+  broadcast(message: Uint8Array): void {
+    this.#send([...this.#sessions.values()], message);
+  }
+
+  send(to: Uint8Array, message: Uint8Array): void {
+    this.#send(this.#ofValidator(to), message);
+  }
+
+  gossip(transactions: readonly Uint8Array[]): void {
+    this.#gossip.send(transactions);
+  }
+
+  /** @throws PEER_UNREACHABLE, PEER_PROTOCOL, DEADLINE_EXCEEDED */
+  async request(to: Uint8Array, request: Uint8Array, timeout_ms: number): Promise<Uint8Array> {
+    const connection = this.#ofValidator(to).find(({ current }) => current !== undefined)?.current;
+    if (connection === undefined) {
+      const address = toHex(to);
+      throw new CodedError('PEER_UNREACHABLE', `validator ${address} is not connected; ask another one`, { address });
+    }
+    return this.#syncClient.request(connection, request, timeout_ms);
+  }
+
+  peers(): { self: PeerInfo; peers: PeerInfo[] } {
+    const { address } = this.#certificates;
+    const multiaddr = this.addresses[0] ?? '';
+    const unreached = this.#dialer.unreached().map(({ address, peerId }) => ({
+      peerId,
+      address: '',
+      multiaddr: address,
+      connected: false,
+      direction: '',
+    }));
+    return {
+      self: { peerId: this.peerId, address, multiaddr, connected: true, direction: '' },
+      peers: [...[...this.#sessions.values()].map((session) => session.info()), ...unreached],
+    };
+  }
+
+  /** Says again how many validators are connected: a listener was replaced. */
+  repeatConnected(): void {
+    this.#events.connected(this.#validatorsSaid);
+  }
+
+  async #listen(): Promise<void> {
+    const { config, genesis, key, clock, random, log, signer, persistence } = this.#options;
+    const metrics = this.#metrics;
+    const topic = gossipTopic(genesis.networkId);
+    const maxTransactionBytes = MAX_TRANSACTION_BYTES;
+    const gate = connectionGate({
+      banned: (peerId) => this.#banned(peerId),
+      upgradeFailed: (host) => this.#offence(host, 'upgrade_failed'),
+      tooManyPending: (host) => this.#offence(host, 'too_many_pending'),
+    });
+    const { maxBytes } = batchLimits(maxTransactionBytes);
+    this.#host = await startHost({ config, key, gate, topic, maxBatchBytes: maxBytes });
+    const offence = (peerId: string, what: Offence, error?: unknown): void => this.#offence(peerId, what, error);
+    this.#dialer = new Dialer(this.#host, config.peers, { clock, random, log, metrics }, {
+      connected: (peerId) => this.#sessions.has(peerId),
+      banned: (peerId) => this.#banned(peerId),
+    });
+    this.#gossip = new Gossip(this.#host, { topic, maxTransactionBytes, maxPeers: MAX_REMEMBERED, clock, metrics }, {
+      ready: () => this.#events.transactionsWanted(),
+      transactions: (transactions, peerId) => this.#events.transactions(transactions, peerId),
+      offence,
+    });
+    this.#syncClient = new SyncClient({ clock, metrics, offence: (peerId, error) => offence(peerId, 'sync_answer', error) });
+    this.#syncServer = new SyncServer({ persistence, clock, log, metrics, maxPeers: MAX_REMEMBERED, offence });
+    this.#certificates = new Certificates({
+      signer,
+      validators: this.#validators,
+      peerId: this.peerId,
+      ttl_ms: config.certificate_ttl_ms,
+      clock,
+      random,
+      log,
+      renewed: () => {
+        for (const { link } of this.#sessions.values()) link?.present();
+      },
+    });
+    await this.#attach();
+    log.info({ peerId: this.peerId, addresses: this.addresses }, 'p2p listening');
+  }
+
+  async #attach(): Promise<void> {
+    const host = this.#host;
+    host.addEventListener('connection:open', ({ detail }) => this.#onOpen(detail));
+    host.addEventListener('connection:close', ({ detail }) => this.#onClose(detail));
+    await host.handle(CONSENSUS_PROTOCOL, (stream, connection) => this.#onConsensusStream(stream, connection), {
+      maxInboundStreams: MAX_CONSENSUS_STREAMS,
+      maxOutboundStreams: MAX_CONSENSUS_STREAMS,
+    });
+    await host.handle(SYNC_PROTOCOL, (stream, connection) => this.#onSyncStream(stream, connection), {
+      maxInboundStreams: MAX_SYNC_STREAMS,
+      maxOutboundStreams: MAX_SYNC_STREAMS,
+    });
+    this.#gossip.start();
+    // A peer may have come between the listening and the listeners.
+    for (const connection of host.getConnections()) this.#onOpen(connection);
+  }
+
+  #onOpen(connection: Connection): void {
+    const peerId = connection.remotePeer.toString();
+    const { config, clock } = this.#options;
+    if (this.#stopped || this.#banned(peerId)) return connection.abort(new Error('banned'));
+    const tooMany = this.#host.getConnections().length > config.max_connections;
+    if (tooMany && connection.direction === 'inbound') {
+      this.#offence(peerId, 'too_many_connections');
+      return connection.abort(new Error('too many connections'));
+    }
+    const session = this.#sessions.get(peerId) ?? new Session(this.peerId, peerId);
+    this.#sessions.set(peerId, session);
+    session.opened(connection, clock.now());
+    clock.after(ADMISSION_TIMEOUT_ms, () => {
+      if (connection.status !== 'open' || session.isAdmitted(connection)) return;
+      this.#offence(peerId, 'handshake_timeout');
+      connection.abort(new Error('no handshake'));
+    });
+    this.#settle(session);
+  }
+
+  /** Leaves one connection to the peer, with our stream on it. */
+  #settle(session: Session): void {
+    const { current } = session;
+    if (current === undefined) return;
+    for (const duplicate of session.duplicates()) {
+      this.#metrics.duplicates.inc();
+      duplicate.abort(new Error('duplicate connection'));
+    }
+    if (session.link?.connection === current) return;
+    session.link?.close();
+    session.link = this.#link(session, current);
+    session.link.present();
+  }
+
+  #onClose(connection: Connection): void {
+    const peerId = connection.remotePeer.toString();
+    const session = this.#sessions.get(peerId);
+    if (session === undefined) return;
+    session.closed(connection);
+    if (session.connected) {
+      this.#settle(session);
+      this.#identifyAgain(session);
+      return;
+    }
+    this.#sessions.delete(peerId);
+    session.link?.close();
+    this.#sayConnected();
+    this.#dialer.lost(peerId);
+  }
+
+  /**
+   * Gossipsub opens its stream on the first connection and does not notice when that one is closed as a
+   * duplicate. Another identify makes it look at the peer again.
+   */
+  #identifyAgain(session: Session): void {
+    const { current } = session;
+    if (current === undefined || this.#stopped) return;
+    this.#host.services.identify.identify(current).catch((error: unknown) => {
+      this.#options.log.debug({ ...toErrorRecord(error), peerId: session.peerId }, 'second identify failed');
+    });
+  }
+
+  #link(session: Session, connection: Connection): OutboundLink {
+    const { clock, random, genesis } = this.#options;
+    const limits = { maxMessages: MAX_QUEUED_MESSAGES, maxBytes: QUEUED_BLOCKS * this.#maxMessageBytes };
+    return new OutboundLink(connection, limits, clock, random, {
+      hello: () => {
+        const certificate = this.#certificates.current;
+        return certificate && encodeHello({ version: P2P_VERSION, networkId: genesis.networkId, certificate });
+      },
+      accepted: () => {
+        this.#metrics.handshakes.inc({ direction: 'out', outcome: 'accepted' });
+        this.#dialer.welcome(session.peerId);
+        this.#sayConnected();
+      },
+      refused: (verdict) => this.#onRefusedByPeer(session, connection, verdict),
+      lost: () => this.#sayConnected(),
+      sent: (bytes, messages) => this.#metrics.moved('consensus', 'out', bytes, messages),
+      dropped: (messages) => this.#metrics.dropped.inc({ what: 'consensus_out' }, messages),
+      offence: (offence, error) => this.#offence(session.peerId, offence, error),
+    });
+  }
+
+  #onRefusedByPeer(session: Session, connection: Connection, { code, reason }: Verdict): void {
+    const { peerId } = session;
+    this.#metrics.handshakes.inc({ direction: 'out', outcome: 'refused' });
+    this.#logOnce(`${peerId} ${code} out`, { peerId, code, reason }, 'a peer refuses this node');
+    this.#dialer.hopeless(peerId);
+    session.link?.close();
+    this.#abortSoon(connection, 'refused by the peer');
+  }
+
+  #onConsensusStream(stream: Stream, connection: Connection): void {
+    const peerId = connection.remotePeer.toString();
+    const { clock } = this.#options;
+    const session = this.#sessions.get(peerId);
+    if (session === undefined) return stream.abort(new Error('not connected'));
+    const inbound: InboundStream = new InboundStream(stream, this.#maxMessageBytes, clock, {
+      judge: (hello) => this.#judge(hello, session),
+      accepted: (address) => this.#onAccepted(session, connection, inbound, address),
+      refused: (code, reason, offence) => this.#onRefused(session, connection, { code, reason, offence }),
+      messages: (messages, bytes) => this.#onMessages(session, messages, bytes),
+      offence: (offence, error) => this.#offence(peerId, offence, error),
+      closed: () => {
+        if (session.inbound !== inbound) return;
+        session.inbound = undefined;
+        session.address = undefined;
+        this.#sayConnected();
+      },
+    });
+  }
+
+  #judge(hello: Uint8Array, session: Session): Judgement {
+    const { clock, genesis, config } = this.#options;
+    const now_ms = clock.now();
+    const { peerId } = session;
+    if (!this.#helloRates.take(peerId, 1, now_ms)) {
+      const reason = 'too many handshakes in a short time';
+      return { accepted: false, offence: 'too_many_streams', code: 'PEER_UNREACHABLE', reason };
+    }
+    const observers = [...this.#sessions.values()].filter((one) => one !== session && one.address === '').length;
+    const roomForObserver = observers < config.max_observers;
+    const validators = this.#validators;
+    return judgeHello(hello, { networkId: genesis.networkId, peerId, now_ms, validators, roomForObserver });
+  }
+
+  #onAccepted(session: Session, connection: Connection, inbound: InboundStream, address: string): void {
+    this.#metrics.handshakes.inc({ direction: 'in', outcome: 'accepted' });
+    const former = session.inbound;
+    session.inbound = inbound;
+    session.address = address;
+    session.admit(connection);
+    if (former !== inbound) former?.abort('replaced by a newer stream');
+    this.#sayConnected();
+  }
+
+  #onRefused(
+    session: Session,
+    connection: Connection,
+    { code, reason, offence }: { code: string; reason: string; offence: Offence },
+  ): void {
+    const { peerId } = session;
+    this.#metrics.handshakes.inc({ direction: 'in', outcome: 'refused' });
+    this.#logOnce(`${peerId} ${code} in`, { peerId, code, reason }, 'peer refused');
+    this.#dialer.hopeless(peerId);
+    this.#abortSoon(connection, code);
+    this.#offence(peerId, offence);
+  }
+
+  #onMessages({ peerId, address }: Session, messages: readonly Uint8Array[], bytes: number): void {
+    if (address === undefined) return;
+    this.#metrics.moved('consensus', 'in', bytes, messages.length);
+    if (!this.#messageRates.take(peerId, messages.length, this.#options.clock.now())) {
+      this.#metrics.dropped.inc({ what: 'consensus_in' }, messages.length);
+      return this.#offence(peerId, 'consensus_rate');
+    }
+    const from = fromHex(address);
+    for (const message of messages) this.#events.consensusMessage(from, message);
+  }
+
+  #onSyncStream(stream: Stream, connection: Connection): void {
+    const peerId = connection.remotePeer.toString();
+    if (this.#sessions.get(peerId)?.admitted) return this.#syncServer.serve(stream, peerId);
+    this.#offence(peerId, 'sync_before_handshake');
+    stream.abort(new Error('no handshake'));
+  }
+
+  #ofValidator(address: Uint8Array): Session[] {
+    const hex = toHex(address);
+    return [...this.#sessions.values()].filter((session) => session.isValidator && session.address === hex);
+  }
+
+  #send(sessions: readonly Session[], message: Uint8Array): void {
+    const proven = sessions.filter(({ proven }) => proven);
+    if (proven.length === 0) {
+      this.#metrics.dropped.inc({ what: 'consensus_out_unconnected' });
+      return;
+    }
+    // One copy for all queues: what came from another thread is a view that would keep its whole frame.
+    const copy = Uint8Array.from(message);
+    for (const { link } of proven) link?.push(copy);
+  }
+
+  #sayConnected(): void {
+    const validators = this.provenValidators;
+    if (validators === this.#validatorsSaid || this.#stopped) return;
+    this.#validatorsSaid = validators;
+    this.#options.log.info({ validators }, 'validators connected');
+    this.#events.connected(validators);
+  }
+
+  #banned(peerId: string): boolean {
+    return this.#scores.banned(peerId, this.#options.clock.now());
+  }
+
+  /** Counts what a peer (or a host without a peer id yet) did wrong; repeated offences shut it out for a while. */
+  #offence(peer: string, offence: Offence, error?: unknown): void {
+    const { log, clock } = this.#options;
+    this.#metrics.violations.inc({ reason: offence });
+    log.debug({ peer, offence, reason: (error as Error | undefined)?.message }, 'breach of protocol');
+    if (!this.#scores.offend(peer, offence, clock.now())) return;
+    this.#metrics.bans.inc();
+    log.warn({ peer, offence }, 'peer shut out for a minute: repeated breaches of protocol');
+    this.#sessions.get(peer)?.abort('banned');
+  }
+
+  #abortSoon(connection: Connection, reason: string): void {
+    this.#options.clock.after(REFUSAL_LINGER_ms, () => connection.abort(new Error(reason)));
+  }
+
+  #logOnce(key: string, fields: object, text: string): void {
+    if (this.#logged.has(key)) return;
+    this.#logged.add(key);
+    if (this.#logged.size > MAX_REMEMBERED) this.#logged.delete(this.#logged.values().next().value!);
+    this.#options.log.warn(fields, text);
+  }
+}

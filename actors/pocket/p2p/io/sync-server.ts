@@ -1,0 +1,147 @@
+import './promise-with-resolvers.ts';
+import type { Stream } from '@libp2p/interface';
+import type { Logger } from 'pino';
+import type { Peer } from '../../../../runtime/actor.ts';
+import type { Clock } from '../../../../runtime/clock.ts';
+import { toErrorRecord } from '../../../../runtime/errors.ts';
+import type { PersistenceProtocol } from '../../persistence/protocol.ts';
+import { decodeSyncRequest, encodeSyncResponse, type SyncRequest } from '../../chain/sync.ts';
+import { encodeFrame, FRAME_SYNC, type Frame } from '../core/frame.ts';
+import { RateLimiter } from '../core/rate.ts';
+import type { Offence } from '../core/score.ts';
+import { encodeAnswer, MAX_REQUEST_BYTES, MAX_SERVED_BLOCKS, MAX_SERVED_BYTES } from '../core/sync-answer.ts';
+import { FramedStream } from './framed-stream.ts';
+import type { P2pMetrics } from './metrics.ts';
+
+/** A peer that catches up asks one after the other; 20 answers of 4 MB a second are more than a line carries. */
+const RATE = { perSecond: 20, burst: 40 };
+/** Answers in work at once, for one peer and for all: each may hold 4 MB and a database connection. */
+const MAX_PER_PEER = 4;
+const MAX_IN_WORK = 8;
+/** For a request to arrive, the answer to be read from the database, and to leave. */
+const DEADLINE_ms = 15_000;
+
+export interface SyncServerOptions {
+  readonly persistence: Peer<PersistenceProtocol>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: P2pMetrics;
+  readonly maxPeers: number;
+  offence(peerId: string, offence: Offence, error?: unknown): void;
+}
+
+/** Serves committed and staged blocks to peers. */
+export class SyncServer {
+  readonly #options: SyncServerOptions;
+  readonly #rates: RateLimiter;
+  readonly #inWork = new Map<string, number>();
+  #total = 0;
+
+  constructor(options: SyncServerOptions) {
+    this.#options = options;
+    this.#rates = new RateLimiter(RATE, options.maxPeers);
+  }
+
+  /** Takes a stream that a peer opened for one request. */
+  serve(stream: Stream, peerId: string): void {
+    if (stream.status !== 'open') return;
+    const refusal = this.#enter(peerId);
+    if (refusal !== undefined) {
+      stream.abort(new Error(refusal));
+      return;
+    }
+    let asked = false;
+    let answered = false;
+    const framed: FramedStream = new FramedStream(stream, MAX_REQUEST_BYTES, this.#options.clock, {
+      frame: (frame) => {
+        if (asked) return framed.abort('second request');
+        asked = true;
+        void this.#answer(frame, peerId).then((answer) => {
+          if (answer === undefined) return framed.abort('malformed request');
+          answered = true;
+          framed.write(encodeFrame(FRAME_SYNC, answer));
+        });
+      },
+      writable: () => {
+        if (answered) framed.finish(DEADLINE_ms);
+      },
+      broken: (offence, error) => this.#options.offence(peerId, offence, error),
+      // A peer ends its side behind the request; without one there is nothing to wait for.
+      closed: () => {
+        if (!asked) framed.abort('no request');
+      },
+    });
+    const cancel = this.#options.clock.after(DEADLINE_ms, () => framed.abort('deadline'));
+    stream.addEventListener('close', () => {
+      cancel();
+      this.#leave(peerId);
+    });
+  }
+
+  /** Undefined for what is no request. */
+  async #answer(frame: Frame, peerId: string): Promise<Uint8Array | undefined> {
+    const { clock, metrics, log } = this.#options;
+    const request = this.#decode(frame, peerId);
+    if (request === undefined) return undefined;
+    if (!this.#rates.take(peerId, 1, clock.now())) {
+      this.#options.offence(peerId, 'sync_rate');
+      metrics.sync.inc({ side: 'served', outcome: 'busy' });
+      return encodeAnswer(undefined);
+    }
+    metrics.moved('sync', 'in', frame.payload.length, 1);
+    let response: Uint8Array | undefined;
+    try {
+      response = await this.#read(request);
+    } catch (error) {
+      log.warn({ ...toErrorRecord(error), peerId }, 'a sync request could not be answered');
+    }
+    metrics.sync.inc({ side: 'served', outcome: response === undefined ? 'failed' : 'ok' });
+    metrics.moved('sync', 'out', response?.length ?? 0, 1);
+    return encodeAnswer(response);
+  }
+
+  #decode({ kind, payload }: Frame, peerId: string): SyncRequest | undefined {
+    try {
+      if (kind === FRAME_SYNC) return decodeSyncRequest(payload);
+      this.#options.offence(peerId, 'sync_malformed');
+    } catch (error) {
+      this.#options.offence(peerId, 'sync_malformed', error);
+    }
+    return undefined;
+  }
+
+  async #read(request: SyncRequest): Promise<Uint8Array> {
+    const { persistence } = this.#options;
+    if (request.kind === 'block') {
+      const { block } = await persistence.ask('block', { blockHash: request.blockHash });
+      return encodeSyncResponse({ kind: 'block', block });
+    }
+    const { from } = request;
+    const count = Math.min(request.count, MAX_SERVED_BLOCKS);
+    const { blocks } = await persistence.ask('blocks', { from, count, maxBytes: MAX_SERVED_BYTES });
+    return encodeSyncResponse({ kind: 'blocks', blocks });
+  }
+
+  /** Takes a place; answers why there is none. */
+  #enter(peerId: string): string | undefined {
+    const ofPeer = this.#inWork.get(peerId) ?? 0;
+    if (ofPeer >= MAX_PER_PEER) {
+      this.#options.offence(peerId, 'too_many_streams');
+      return 'too many requests of this peer';
+    }
+    if (this.#total >= MAX_IN_WORK) {
+      this.#options.metrics.sync.inc({ side: 'served', outcome: 'busy' });
+      return 'too many requests in work';
+    }
+    this.#inWork.set(peerId, ofPeer + 1);
+    this.#total++;
+    return undefined;
+  }
+
+  #leave(peerId: string): void {
+    const left = (this.#inWork.get(peerId) ?? 1) - 1;
+    if (left === 0) this.#inWork.delete(peerId);
+    else this.#inWork.set(peerId, left);
+    this.#total--;
+  }
+}
