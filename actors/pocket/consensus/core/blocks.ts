@@ -55,7 +55,7 @@ export function obtain(s: State, hash: Uint8Array): KnownBlock | null {
 }
 
 /** An answer of persistence or of a validator to a search. */
-export function searched(s: State, question: { kind: 'load' | 'fetchBlock' }, bytes: Uint8Array | null): void {
+export function searched(s: State, question: { kind: 'load' | 'fetchBlock' }, bytes: Uint8Array | null) {
   const { search } = s;
   if (!search) return;
   const local = question.kind === 'load';
@@ -92,12 +92,12 @@ export function source(s: State): Uint8Array {
   return list[s.source % list.length]!.address;
 }
 
-export function nextSource(s: State): void {
+export function nextSource(s: State) {
   s.source = (s.source + 1) % Math.max(1, others(s).length);
 }
 
 /** Asks this validator first: it spoke of the block. */
-export function preferSource(s: State, address: Uint8Array): void {
+export function preferSource(s: State, address: Uint8Array) {
   const index = others(s).findIndex((one) => equalBytes(one.address, address));
   if (index >= 0) s.source = index;
 }

@@ -15,18 +15,18 @@ const MAX_BLOCKS_ASKED = 16;
  * A certificate from a greater height. It proves that blocks are decided that we lack, so a liar cannot make us
  * stop: only then are they fetched, and the rounds of a height that is long decided are left alone.
  */
-export function learn(s: State, certified: Certified, from: Uint8Array): void {
+export function learn(s: State, certified: Certified, from: Uint8Array) {
   const target = provenHeight(certified);
   if (target < s.height) return;
   preferSource(s, from);
   const { qc } = certified;
   if (qc.step === STEP_COMMIT && qc.height === s.height) decide(s, certified);
   if (target === s.height && s.decided) return;
-  if (s.catchup) s.catchup.target = target > s.catchup.target ? target : s.catchup.target;
-  else startCatchup(s, target);
+  if (!s.catchup) startCatchup(s, target);
+  else if (target > s.catchup.target) s.catchup.target = target;
 }
 
-function startCatchup(s: State, target: bigint): void {
+function startCatchup(s: State, target: bigint) {
   s.catchup = { target, queue: [], asked: 0 };
   s.view.started = false;
   forget(s, 'sign', 'propose');
@@ -36,7 +36,7 @@ function startCatchup(s: State, target: bigint): void {
 }
 
 /** Goes on: the decided block first, then the next of the queue, then the next request. */
-export function catchUp(s: State): void {
+export function catchUp(s: State) {
   const { catchup } = s;
   if (!catchup) return;
   takeNext(s, catchup.queue);
@@ -47,7 +47,7 @@ export function catchUp(s: State): void {
   ask(s, { kind: 'fetchBlocks', from: source(s), height: s.height, count });
 }
 
-function takeNext(s: State, queue: SyncedBlock[]): void {
+function takeNext(s: State, queue: SyncedBlock[]) {
   const next = queue[0];
   if (!next || (s.decided && known(s, s.decided.qc.blockHash))) return;
   queue.shift();
@@ -83,7 +83,7 @@ function headerOf(block: Uint8Array): Header | null {
   }
 }
 
-export function fetched(s: State, blocks: SyncedBlock[]): void {
+export function fetched(s: State, blocks: SyncedBlock[]) {
   const { catchup } = s;
   if (!catchup) return;
   if (blocks.length === 0) return refused(s);
@@ -92,7 +92,7 @@ export function fetched(s: State, blocks: SyncedBlock[]): void {
 }
 
 /** The validator cannot help: another one is asked, each once until the next tick. */
-export function refused(s: State): void {
+export function refused(s: State) {
   if (s.catchup) s.catchup.asked += 1;
   nextSource(s);
 }

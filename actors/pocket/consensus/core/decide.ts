@@ -7,7 +7,7 @@ import type { Certified } from './rules.ts';
 import { ask, cancelTimer, emit, forget, known, mayAsk, report, type State } from './state.ts';
 
 /** A verified commit QC of this height: nothing else can be decided here any more. */
-export function decide(s: State, certified: Certified): void {
+export function decide(s: State, certified: Certified) {
   if (s.decided) return contradict(s, s.decided, certified.qc.blockHash);
   s.decided = certified;
   forget(s, 'sign', 'propose');
@@ -17,7 +17,7 @@ export function decide(s: State, certified: Certified): void {
   report(s, { fact: 'step', step: STEP_DECIDE });
 }
 
-function contradict(s: State, decided: Certified, other: Uint8Array): void {
+function contradict(s: State, decided: Certified, other: Uint8Array) {
   if (equalBytes(decided.qc.blockHash, other)) return;
   emit(s, {
     kind: 'fatal',
@@ -28,14 +28,14 @@ function contradict(s: State, decided: Certified, other: Uint8Array): void {
 }
 
 /** Goes on towards the commit: the body, its execution, the database. */
-export function commitDecided(s: State): void {
+export function commitDecided(s: State) {
   if (!s.decided) return;
   const found = obtain(s, s.decided.qc.blockHash);
   if (!found || !isExecuted(s, found) || !mayAsk(s, 'commit')) return;
   ask(s, { kind: 'commit', blockHash: found.hash, commitQc: s.decided.bytes });
 }
 
-export function committed(s: State): void {
+export function committed(s: State) {
   const { decided } = s;
   const found = decided && known(s, decided.qc.blockHash);
   if (!decided || !found) return;
@@ -46,7 +46,7 @@ export function committed(s: State): void {
   enterHeight(s, { height, blockHash, stateHash, timestamp_ms, commitQc: decided.bytes });
 }
 
-export function commitFailed(s: State, code: string): void {
+export function commitFailed(s: State, code: string) {
   const found = s.decided && known(s, s.decided.qc.blockHash);
   if (code === 'BLOCK_NOT_STAGED' && found) found.executed = false;
   else if (code === 'COMMIT_CONFLICT' && mayAsk(s, 'tip')) ask(s, { kind: 'tip' });
@@ -54,7 +54,7 @@ export function commitFailed(s: State, code: string): void {
 }
 
 /** Persistence disagreed with what we think the tip is: its word counts. */
-export function tipRead(s: State, tip: Tip): void {
+export function tipRead(s: State, tip: Tip) {
   s.paused.add('commit').add('execute').add('propose');
   if (s.decided && tip.height === s.height) contradict(s, s.decided, tip.blockHash);
   if (tip.height !== s.tip.height || !equalBytes(tip.blockHash, s.tip.blockHash)) enterHeight(s, tip);

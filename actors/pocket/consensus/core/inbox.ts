@@ -16,7 +16,7 @@ import { receiveDecide, receiveProposal } from './replica.ts';
 import { drop, emit, isOpen, placeOf, type State } from './state.ts';
 
 /** A message of another validator. What is for later waits, what is over is dropped and counted. */
-export function receive(s: State, message: ConsensusMessage): void {
+export function receive(s: State, message: ConsensusMessage) {
   const sender = toHex(message.address);
   if (sender === s.selfHex) return drop(s, 'own_key');
   if (message.height < s.height) return receiveLate(s, message);
@@ -29,8 +29,14 @@ export function receive(s: State, message: ConsensusMessage): void {
   followCertificate(s, message);
 }
 
+/** True for what would be dropped anyway: its signature need not be verified. */
+export function isStale(s: State, message: ConsensusMessage): boolean {
+  if (message.height < s.height) return message.height !== s.lastDecide?.height;
+  return message.height === s.height && message.round < s.view.round && !isDecide(message);
+}
+
 /** A message of this view, of others or our own. */
-export function take(s: State, message: ConsensusMessage): void {
+export function take(s: State, message: ConsensusMessage) {
   if (message.type === MESSAGE_VOTE) receiveVote(s, message);
   else if (message.step === STEP_NEWROUND) receiveNewRound(s, message);
   else if (isDecide(message)) receiveDecide(s, message);
@@ -42,13 +48,13 @@ function isDecide({ type, step }: ConsensusMessage): boolean {
 }
 
 /** Someone has not heard the decision of the last height. */
-function receiveLate(s: State, message: ConsensusMessage): void {
+function receiveLate(s: State, message: ConsensusMessage) {
   const { lastDecide } = s;
   if (lastDecide?.height === message.height) emit(s, { kind: 'send', to: message.address, message: lastDecide });
   drop(s, 'old_height');
 }
 
-function receiveAhead(s: State, sender: string, message: ConsensusMessage): void {
+function receiveAhead(s: State, sender: string, message: ConsensusMessage) {
   if (message.height === s.height + 1n) hold(s, sender, message);
   const certified = message.justify ? certify(s, message.justify) : null;
   if (certified) learn(s, certified, message.address);
@@ -56,7 +62,7 @@ function receiveAhead(s: State, sender: string, message: ConsensusMessage): void
 }
 
 /** Keeps the newest message of each validator and place: 10 places at most. */
-function hold(s: State, sender: string, message: ConsensusMessage): void {
+function hold(s: State, sender: string, message: ConsensusMessage) {
   const { height, round, step, type } = message;
   if (type === MESSAGE_PROPOSE && step >= STEP_PREPARE) {
     const leader = leaderOf(s.settings.validators, height, round);
@@ -71,7 +77,7 @@ function hold(s: State, sender: string, message: ConsensusMessage): void {
 }
 
 /** A QC of a later round proves that a quorum is there. */
-function followCertificate(s: State, message: ConsensusMessage): void {
+function followCertificate(s: State, message: ConsensusMessage) {
   if (!isOpen(s) || !message.justify || message.round <= s.view.round) return;
   const certified = certify(s, message.justify);
   if (!certified || certified.qc.height !== s.height || certified.qc.round <= s.view.round) return;

@@ -17,7 +17,7 @@ import type { Certified } from './rules.ts';
 import { ask, drop, mayAsk, placeOf, report, type State, setTimer } from './state.ts';
 
 /** Every validator says NEWROUND to everyone: the leader collects them. */
-export function receiveNewRound(s: State, message: ConsensusMessage): void {
+export function receiveNewRound(s: State, message: ConsensusMessage) {
   const justify = message.justify ? certify(s, message.justify) : null;
   const prepareQc = justify && preparesHeight(s, justify, message.round) ? justify : null;
   const opens = justify ? decidesTip(s, justify) : !message.justify && s.tip.height === 0n;
@@ -25,7 +25,7 @@ export function receiveNewRound(s: State, message: ConsensusMessage): void {
   s.view.newRounds = s.rules.collect(s.view.newRounds, { address: message.address, prepareQc });
 }
 
-export function receiveVote(s: State, message: ConsensusMessage): void {
+export function receiveVote(s: State, message: ConsensusMessage) {
   const { view } = s;
   const { step, blockHash, address, signature } = message;
   if (!view.leads) return drop(s, 'not_for_us');
@@ -41,7 +41,7 @@ export function receiveVote(s: State, message: ConsensusMessage): void {
 }
 
 /** Goes on towards a block to propose: quorum, then the prepared block or, after the interval, a fresh one. */
-export function leadOn(s: State): void {
+export function leadOn(s: State) {
   const { lead } = s.view;
   if (!s.view.leads || lead.block) return;
   lead.plan ??= plan(s);
@@ -61,7 +61,7 @@ function plan(s: State): NonNullable<State['view']['lead']['plan']> | null {
   return { kind: 'again', prepareQc };
 }
 
-function proposeWhenDue(s: State): void {
+function proposeWhenDue(s: State) {
   const { lead } = s.view;
   const { settings, tip } = s;
   if (!mayAsk(s, 'propose')) return;
@@ -83,7 +83,7 @@ function proposeWhenDue(s: State): void {
   });
 }
 
-export function proposed(s: State, block: Uint8Array): void {
+export function proposed(s: State, block: Uint8Array) {
   s.view.lead.block = admitOwn(s, block);
   if (s.view.lead.block) return;
   s.paused.add('propose');

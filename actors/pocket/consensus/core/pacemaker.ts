@@ -35,7 +35,7 @@ export function newView(settings: Settings, height: bigint, round: number, now_m
 }
 
 /** Enters a round of the height and starts it. What the round before asked for is not waited for any more. */
-export function enterView(s: State, round: number, cause: ViewCause): void {
+export function enterView(s: State, round: number, cause: ViewCause) {
   s.view = newView(s.settings, s.height, round, s.now_ms);
   s.rounds.set(s.selfHex, round);
   forget(s, 'sign', 'propose');
@@ -47,7 +47,7 @@ export function enterView(s: State, round: number, cause: ViewCause): void {
 }
 
 /** Follows a committed block: round 0 of the next height is prepared, and started unless something holds it. */
-export function enterHeight(s: State, tip: Tip): void {
+export function enterHeight(s: State, tip: Tip) {
   s.lastDecide = s.view.said.get(placeOf({ type: MESSAGE_PROPOSE, step: STEP_DECIDE })) ?? null;
   s.tip = tip;
   s.height = tip.height + 1n;
@@ -68,7 +68,7 @@ export function enterHeight(s: State, tip: Tip): void {
 }
 
 /** The rounds that waiting messages of the new height show. */
-function countRounds(s: State): void {
+function countRounds(s: State) {
   s.rounds.clear();
   for (const [sender, messages] of s.buffer) {
     for (const [place, message] of messages) {
@@ -78,7 +78,7 @@ function countRounds(s: State): void {
   }
 }
 
-export function noteRound(s: State, sender: string, round: number): void {
+export function noteRound(s: State, sender: string, round: number) {
   if (round >= (s.rounds.get(sender) ?? 0)) s.rounds.set(sender, round);
 }
 
@@ -86,7 +86,7 @@ export function noteRound(s: State, sender: string, round: number): void {
  * Joins the highest round that one validator more than may be faulty has reached. A prepared view of manual mode is
  * started when as many others have started it.
  */
-export function followOthers(s: State): void {
+export function followOthers(s: State) {
   const others = [...s.rounds].filter(([sender]) => sender !== s.selfHex).map(([, round]) => round);
   const reached = others.sort((a, b) => b - a)[toleratedFaults(s.settings.validators.list.length)];
   if (reached === undefined) return;
@@ -99,7 +99,7 @@ export function followOthers(s: State): void {
  * nobody runs ahead of the others, so that all come to share a round for the whole length of a timeout. A
  * validator whose NEWROUND the signer refused cannot wait for that.
  */
-export function timeView(s: State): void {
+export function timeView(s: State) {
   const { view } = s;
   if (view.timed) return;
   const here = [...s.rounds.values()].filter((round) => round >= view.round).length;
@@ -125,7 +125,7 @@ export function proposalTime_ms(s: State, interval_ms: number): number {
   return Math.min(Number(s.tip.timestamp_ms), s.view.entered_ms) + interval_ms;
 }
 
-export function viewTimedOut(s: State): void {
+export function viewTimedOut(s: State) {
   const { round } = s.view;
   report(s, { fact: 'timeout', height: s.height, round, timeout_ms: viewTimeout_ms(s) });
   enterView(s, round + 1, 'timeout');
@@ -135,7 +135,7 @@ export function viewTimedOut(s: State): void {
  * Manual mode: starts the next view. Only the very first view of a chain is started as prepared; else, as in the
  * earlier node, a trigger interrupts the round that is prepared or under way.
  */
-export function trigger(s: State): void {
+export function trigger(s: State) {
   if (s.catchup || s.decided) return;
   if (!s.view.started && s.tip.height === 0n && s.view.round === 0) s.view.started = true;
   else enterView(s, s.view.round + 1, 'trigger');

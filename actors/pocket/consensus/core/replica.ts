@@ -15,7 +15,7 @@ import { decide } from './decide.ts';
 import { enterView } from './pacemaker.ts';
 import { judgePrepare } from './proposal.ts';
 import type { Certified } from './rules.ts';
-import { drop, emit, placeOf, type Proposal, report, type State } from './state.ts';
+import { drop, emit, type Proposal, placeOf, report, type State } from './state.ts';
 
 /** What is to be signed: the message without its signature, and the QC that the signer wants to see. */
 export interface Speech {
@@ -24,7 +24,7 @@ export interface Speech {
 }
 
 /** A PREPARE, PRECOMMIT or COMMIT proposal of this view. */
-export function receiveProposal(s: State, message: ConsensusMessage): void {
+export function receiveProposal(s: State, message: ConsensusMessage) {
   const { view } = s;
   if (!equalBytes(message.address, view.leader.address)) return drop(s, 'not_leader');
   const earlier = view.proposals.get(message.step);
@@ -34,7 +34,7 @@ export function receiveProposal(s: State, message: ConsensusMessage): void {
 }
 
 /** The leader waits for votes: ours may be lost. */
-function receiveAgain(s: State, message: ConsensusMessage, earlier: Proposal): void {
+function receiveAgain(s: State, message: ConsensusMessage, earlier: Proposal) {
   const { view, height } = s;
   if (!message.blockHash || !equalBytes(earlier.blockHash, message.blockHash)) {
     const { round, step } = message;
@@ -45,7 +45,7 @@ function receiveAgain(s: State, message: ConsensusMessage, earlier: Proposal): v
   drop(s, 'repeated');
 }
 
-function receivePrepare(s: State, message: ConsensusMessage): void {
+function receivePrepare(s: State, message: ConsensusMessage) {
   if (s.view.step > STEP_PREPARE) {
     // Overtaken by a later step: only the body is of use.
     if (message.block && message.blockHash) admit(s, message.block, message.blockHash, false);
@@ -56,7 +56,7 @@ function receivePrepare(s: State, message: ConsensusMessage): void {
   accept(s, message.step, judged);
 }
 
-function receiveCertified(s: State, message: ConsensusMessage): void {
+function receiveCertified(s: State, message: ConsensusMessage) {
   const { blockHash } = message;
   const certified = certificateFor(s, message);
   if (!certified || !blockHash) return reject(s, 'qc_invalid');
@@ -78,14 +78,14 @@ export function certificateFor(s: State, message: ConsensusMessage): Certified |
 }
 
 /** The QC speaks for itself: any round's, and anyone's. */
-export function receiveDecide(s: State, message: ConsensusMessage): void {
+export function receiveDecide(s: State, message: ConsensusMessage) {
   const certified = certificateFor(s, message);
   if (!certified) return drop(s, 'qc_invalid');
   preferSource(s, message.address);
   decide(s, certified);
 }
 
-function accept(s: State, step: number, proposal: Proposal): void {
+function accept(s: State, step: number, proposal: Proposal) {
   s.view.proposals.set(step, proposal);
   if (step <= s.view.step) return;
   s.view.step = step;
@@ -93,7 +93,7 @@ function accept(s: State, step: number, proposal: Proposal): void {
 }
 
 /** An invalid proposal ends the round for us: there is nothing more to expect of its leader. */
-export function reject(s: State, reason: string): void {
+export function reject(s: State, reason: string) {
   const { view, height } = s;
   report(s, { fact: 'rejected', reason, leader: toHex(view.leader.address), height, round: view.round });
   enterView(s, view.round + 1, 'invalid');
@@ -142,7 +142,7 @@ export function draft(
 }
 
 /** The block of the view could not be executed. Prepared by a quorum, it is us who are wrong. */
-export function executionFailed(s: State, blockHash: Uint8Array, message: string): void {
+export function executionFailed(s: State, blockHash: Uint8Array, message: string) {
   const proposal = s.view.proposals.get(STEP_PREPARE);
   const agreed = s.decided ?? s.prepareQc;
   if (agreed && equalBytes(agreed.qc.blockHash, blockHash)) {

@@ -7,7 +7,7 @@ import { nextNewRound, nextVote, type Speech } from './replica.ts';
 import { ask, emit, isOpen, mayAsk, placeOf, report, type State, setTimer } from './state.ts';
 
 /** Asks for the signature of what is to be said next: one at a time, in the order in which the signer allows it. */
-export function speak(s: State): void {
+export function speak(s: State) {
   if (!mayAsk(s, 'sign')) return;
   const speech = nextSpeech(s);
   if (!speech) return;
@@ -23,7 +23,7 @@ function nextSpeech(s: State): Speech | null {
 }
 
 /** Signed, so it is said: to the leader, to everyone, and to ourselves. */
-export function signed(s: State, signature: Uint8Array): void {
+export function signed(s: State, signature: Uint8Array) {
   if (!s.draft) return;
   const message = { ...s.draft, signature };
   s.draft = null;
@@ -37,7 +37,7 @@ export function signed(s: State, signature: Uint8Array): void {
 }
 
 /** A safety rule forbids it: silence in this step. Any other failure is tried again. */
-export function signFailed(s: State, code: string): void {
+export function signFailed(s: State, code: string) {
   const { draft } = s;
   s.draft = null;
   if (!draft || !code.startsWith('SIGN_')) {
@@ -51,7 +51,7 @@ export function signFailed(s: State, code: string): void {
 }
 
 /** Silence: says again what was said last, and that this validator is in the view. */
-export function repeat(s: State): void {
+export function repeat(s: State) {
   const { view } = s;
   if (!s.isValidator || !view.started || s.catchup) return;
   const newRound = view.said.get(placeOf({ type: MESSAGE_PROPOSE, step: STEP_NEWROUND }));
@@ -60,13 +60,13 @@ export function repeat(s: State): void {
   else repeatVote(s);
 }
 
-function repeatVote(s: State): void {
+function repeatVote(s: State) {
   const message = s.view.said.get(s.view.place);
   if (message?.type === MESSAGE_VOTE) emit(s, { kind: 'send', to: s.view.leader.address, message });
 }
 
 /** Only those whose vote is missing need the proposal, which may carry a block. */
-function repeatProposal(s: State): void {
+function repeatProposal(s: State) {
   for (let step = STEP_DECIDE; step >= STEP_PREPARE; step--) {
     const message = s.view.said.get(placeOf({ type: MESSAGE_PROPOSE, step }));
     if (!message) continue;

@@ -148,19 +148,19 @@ export function placeOf(message: { type: number; step: number }): number {
   return message.step * 2 + message.type;
 }
 
-export function emit(s: State, effect: Effect): void {
+export function emit(s: State, effect: Effect) {
   s.out.push(effect);
 }
 
-export function report(s: State, fact: Fact): void {
+export function report(s: State, fact: Fact) {
   s.out.push({ kind: 'fact', fact });
 }
 
-export function drop(s: State, reason: string): void {
+export function drop(s: State, reason: string) {
   report(s, { fact: 'drop', reason });
 }
 
-export function ask(s: State, question: Ask): void {
+export function ask(s: State, question: Ask) {
   const id = s.nextNumber++;
   s.asks.set(id, question);
   emit(s, { kind: 'ask', id, ask: question });
@@ -176,17 +176,17 @@ export function mayAsk(s: State, kind: AskKind): boolean {
 }
 
 /** Ignores the answers to come. */
-export function forget(s: State, ...kinds: AskKind[]): void {
+export function forget(s: State, ...kinds: AskKind[]) {
   for (const [id, question] of s.asks) if (kinds.includes(question.kind)) s.asks.delete(id);
 }
 
-export function setTimer(s: State, timer: TimerName, delay_ms: number): void {
+export function setTimer(s: State, timer: TimerName, delay_ms: number) {
   const token = s.nextNumber++;
   s.timers.set(timer, token);
   emit(s, { kind: 'setTimer', timer, token, delay_ms });
 }
 
-export function cancelTimer(s: State, timer: TimerName): void {
+export function cancelTimer(s: State, timer: TimerName) {
   if (s.timers.delete(timer)) emit(s, { kind: 'cancelTimer', timer });
 }
 

@@ -1,7 +1,6 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { STEP_NEWROUND } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
-import { executionFailed } from './replica.ts';
 import { nextSource, others, searched } from './blocks.ts';
 import { catchUp, fetched, refused } from './catchup.ts';
 import { certify } from './certificates.ts';
@@ -11,6 +10,7 @@ import { receive, takeWaiting } from './inbox.ts';
 import type { Input, TimerName } from './input.ts';
 import { leadOn, proposed } from './leader.ts';
 import { enterView, followOthers, newView, timeView, trigger, viewTimedOut } from './pacemaker.ts';
+import { executionFailed } from './replica.ts';
 import type { Certified } from './rules.ts';
 import { repeat, signed, signFailed, speak } from './speech.ts';
 import { ask, drop, isOpen, known, mayAsk, report, type Start, type State, setTimer } from './state.ts';
@@ -32,9 +32,9 @@ export function begin(start: Start, now_ms: number): { state: State; effects: Ef
   return { state: s, effects: settle(s) };
 }
 
-/** Takes one input; the answer is what the shell has to do. Changes `s`. The clock never goes back. */
+/** Takes one input; the answer is what the shell has to do. Changes `s`. */
 export function step(s: State, input: Input, now_ms: number): Effect[] {
-  s.now_ms = Math.max(s.now_ms, now_ms);
+  s.now_ms = now_ms;
   s.out = [];
   handle(s, input);
   return settle(s);
@@ -92,7 +92,7 @@ function restored(s: State, bytes: Uint8Array | null): Certified | null {
   );
 }
 
-function handle(s: State, input: Input): void {
+function handle(s: State, input: Input) {
   switch (input.kind) {
     case 'message':
       return receive(s, input.message);
@@ -117,7 +117,7 @@ function handle(s: State, input: Input): void {
 
 type Answer = Extract<Input, { id: number }>;
 
-function answered(s: State, input: Answer): void {
+function answered(s: State, input: Answer) {
   const question = s.asks.get(input.id);
   if (!question) return drop(s, 'late_answer');
   s.asks.delete(input.id);
@@ -141,12 +141,12 @@ function answered(s: State, input: Answer): void {
   }
 }
 
-function executed(s: State, question: Ask): void {
+function executed(s: State, question: Ask) {
   const found = question.kind === 'execute' && known(s, question.blockHash);
   if (found) found.executed = true;
 }
 
-function failed(s: State, question: Ask, code: string, message: string): void {
+function failed(s: State, question: Ask, code: string, message: string) {
   if (question.kind !== 'fetchBlock' || code !== 'PEER_UNREACHABLE') {
     report(s, { fact: 'failed', ask: question.kind, code, message });
   }
@@ -169,15 +169,16 @@ function failed(s: State, question: Ask, code: string, message: string): void {
   if (code === 'PARENT_UNKNOWN' && mayAsk(s, 'tip')) ask(s, { kind: 'tip' });
 }
 
-function timerFired(s: State, timer: TimerName, token: number): void {
+function timerFired(s: State, timer: TimerName, token: number) {
   if (s.timers.get(timer) !== token) return;
   s.timers.delete(timer);
+  if (timer === 'propose') s.view.lead.due_ms = null;
   if (timer === 'tick') tick(s);
   else if (timer === 'view' && isOpen(s)) viewTimedOut(s);
 }
 
 /** Silence: what was said is said again, and what failed is tried again. */
-function tick(s: State): void {
+function tick(s: State) {
   s.paused.clear();
   if (s.catchup) s.catchup.asked = 0;
   if (s.search && s.search.asked >= others(s).length) s.search = null;
