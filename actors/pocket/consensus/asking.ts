@@ -1,0 +1,89 @@
+import type { Peer } from '../../../runtime/actor.ts';
+import type { Clock } from '../../../runtime/clock.ts';
+import { toErrorRecord } from '../../../runtime/errors.ts';
+import type { SignerProtocol } from '../../host/signer/protocol.ts';
+import { decodeSyncResponse, encodeSyncRequest, type SyncRequest } from '../chain/sync.ts';
+import type { P2pProtocol } from '../p2p/protocol.ts';
+import type { PersistenceProtocol } from '../persistence/protocol.ts';
+import type { UtilityProtocol } from '../utility/protocol.ts';
+import type { Ask } from './core/effect.ts';
+import type { Input } from './core/input.ts';
+
+export interface Peers {
+  readonly signer: Peer<SignerProtocol>;
+  readonly persistence: Peer<PersistenceProtocol>;
+  readonly utility: Peer<UtilityProtocol>;
+  readonly p2p: Peer<P2pProtocol>;
+}
+
+/** A peer that restarts or is full: it passes, and every ask here may be repeated. */
+const TRANSIENT = new Set(['ACTOR_RESTARTED', 'MAILBOX_FULL', 'DEADLINE_EXCEEDED']);
+/** A restarted actor answers after some 40 ms. */
+const FIRST_DELAY_MS = 25;
+const LAST_DELAY_MS = 1_000;
+
+/** Runs an ask until it is answered, fails for good (this throws), or is not wanted any more (null). */
+export async function persist<T>(clock: Clock, isWanted: () => boolean, once: () => Promise<T>): Promise<T | null> {
+  for (let delay_ms = FIRST_DELAY_MS; isWanted(); delay_ms = Math.min(2 * delay_ms, LAST_DELAY_MS)) {
+    try {
+      return await once();
+    } catch (error) {
+      if (!TRANSIENT.has(toErrorRecord(error).code)) throw error;
+    }
+    await new Promise<void>((resolve) => clock.after(delay_ms, resolve));
+  }
+  return null;
+}
+
+/** One question of the core to the actor that answers it. */
+export async function put(peers: Peers, id: number, ask: Ask): Promise<Input> {
+  switch (ask.kind) {
+    case 'sign': {
+      const { signature } = await peers.signer.ask('sign', ask.request);
+      return { kind: 'signed', id, signature };
+    }
+    case 'propose': {
+      const { kind, ...question } = ask;
+      const { block } = await peers.utility.ask(kind, question);
+      return { kind: 'proposed', id, block };
+    }
+    case 'execute':
+      await peers.utility.ask('execute', { block: ask.block });
+      return { kind: 'executed', id };
+    case 'commit':
+      await peers.persistence.ask('commit', { blockHash: ask.blockHash, commitQc: ask.commitQc });
+      return { kind: 'committed', id };
+    case 'load': {
+      const { block } = await peers.persistence.ask('block', { blockHash: ask.blockHash });
+      return { kind: 'block', id, block };
+    }
+    case 'tip':
+      return { kind: 'tip', id, tip: await peers.persistence.ask('tip', {}) };
+    default:
+      return fetchFrom(peers, id, ask);
+  }
+}
+
+type Fetch = Extract<Ask, { kind: 'fetchBlock' | 'fetchBlocks' }>;
+
+/** Another validator is asked instead of the same one again, so nothing of this is transient. */
+async function fetchFrom(peers: Peers, id: number, ask: Fetch): Promise<Input> {
+  try {
+    const request: SyncRequest =
+      ask.kind === 'fetchBlock'
+        ? { kind: 'block', blockHash: ask.blockHash }
+        : { kind: 'blocks', from: ask.height, count: ask.count };
+    const { response } = await peers.p2p.ask('request', { to: ask.from, request: encodeSyncRequest(request) });
+    const answer = decodeSyncResponse(response);
+    if (answer.kind === 'block' && ask.kind === 'fetchBlock') return { kind: 'block', id, block: answer.block };
+    if (answer.kind === 'blocks' && ask.kind === 'fetchBlocks') return { kind: 'blocks', id, blocks: answer.blocks };
+    return { kind: 'failed', id, code: 'PEER_PROTOCOL', message: 'the validator answered another question' };
+  } catch (error) {
+    return failure(id, error);
+  }
+}
+
+export function failure(id: number, error: unknown): Input {
+  const { code, message } = toErrorRecord(error);
+  return { kind: 'failed', id, code, message };
+}

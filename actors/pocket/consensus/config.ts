@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** The part of the node's configuration that belongs to consensus. The intervals are the genesis's, not the node's. */
+export const consensusConfigSchema = z.strictObject({
+  manual: z
+    .boolean()
+    .default(false)
+    .describe('Start views only when triggered (debugging): each trigger commits one block'),
+  timeout_ms: z
+    .int()
+    .min(100)
+    .max(600_000)
+    .default(2_000)
+    .describe('Time a view has in round 0, besides waiting for the block interval; each round has half as much again'),
+  timeout_cap_ms: z.int().min(100).max(3_600_000).default(60_000).describe('The longest a view may last'),
+  resend_ms: z
+    .int()
+    .min(50)
+    .max(60_000)
+    .default(500)
+    .describe('After how much silence the last message of the view is sent again'),
+  max_clock_drift_ms: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(5_000)
+    .describe('How far ahead of the local clock the timestamp of a proposed block may be'),
+});
+export type ConsensusConfig = z.infer<typeof consensusConfigSchema>;
+
+/** What the actor is started with. */
+export interface ConsensusStart {
+  consensus: ConsensusConfig;
+  /** Text of the genesis file. */
+  genesis: string;
+}

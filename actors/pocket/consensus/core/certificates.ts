@@ -1,0 +1,51 @@
+import { decodeQc, encodeQc, type QuorumCertificate, STEP_COMMIT, STEP_PREPARE } from '../../chain/consensus.ts';
+import { equalBytes, toHex } from '../../chain/hex.ts';
+import type { Certified } from './rules.ts';
+import type { State } from './state.ts';
+
+/** A view sees the parent's QC and three of its own, each in few variants; 64 spares verifying any of them twice. */
+const MAX_VERIFIED = 64;
+
+/** Decodes and verifies; null for what is no valid certificate. The answer for valid bytes is remembered. */
+export function certify(s: State, bytes: Uint8Array): Certified | null {
+  const key = toHex(bytes);
+  const earlier = s.verified.get(key);
+  if (earlier) return earlier;
+  try {
+    const qc = decodeQc(bytes);
+    s.rules.verifyQc(qc, s.settings.validators, s.settings.networkId);
+    return remember(s, key, { qc, bytes });
+  } catch {
+    return null;
+  }
+}
+
+/** The certificate that we made of votes verified one by one. */
+export function certificateOf(s: State, qc: QuorumCertificate): Certified {
+  const bytes = encodeQc(qc);
+  return remember(s, toHex(bytes), { qc: decodeQc(bytes), bytes });
+}
+
+function remember(s: State, key: string, certified: Certified): Certified {
+  s.verified.set(key, certified);
+  const oldest = s.verified.keys().next();
+  if (s.verified.size > MAX_VERIFIED && !oldest.done) s.verified.delete(oldest.value);
+  return certified;
+}
+
+/** True for a commit QC of our tip: what justifies a fresh block. */
+export function decidesTip(s: State, certified: Certified): boolean {
+  const { qc } = certified;
+  return qc.step === STEP_COMMIT && qc.height === s.tip.height && equalBytes(qc.blockHash, s.tip.blockHash);
+}
+
+/** True for a prepareQC of this height from a round before `round`. */
+export function preparesHeight(s: State, certified: Certified, round: number): boolean {
+  const { qc } = certified;
+  return qc.step === STEP_PREPARE && qc.height === s.height && qc.round < round;
+}
+
+/** The height that a certificate proves to be decided: whoever voted at a height had committed the one before. */
+export function provenHeight({ qc }: Certified): bigint {
+  return qc.step === STEP_COMMIT ? qc.height : qc.height - 1n;
+}

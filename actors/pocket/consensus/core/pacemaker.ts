@@ -1,0 +1,142 @@
+import { MESSAGE_PROPOSE, STEP_DECIDE, STEP_NEWROUND } from '../../chain/consensus.ts';
+import { toHex } from '../../chain/hex.ts';
+import { leaderOf, quorumOf } from '../../chain/validators.ts';
+import type { Tip } from '../../persistence/protocol.ts';
+import type { ViewCause } from './effect.ts';
+import { cancelTimer, forget, placeOf, report, type Settings, type State, setTimer, type View } from './state.ts';
+
+/** A round that failed gets half as much time again. */
+const TIMEOUT_GROWTH = 1.5;
+/** Rounds in which growth is computed; beyond, any cap is long reached. */
+const MAX_EXPONENT = 40;
+
+/** More validators than this cannot all be faulty. */
+export function toleratedFaults(n: number): number {
+  return Math.floor((n - 1) / 3);
+}
+
+export function newView(settings: Settings, height: bigint, round: number, now_ms: number): View {
+  const leader = leaderOf(settings.validators, height, round);
+  return {
+    round,
+    leader,
+    leads: toHex(leader.address) === toHex(settings.self),
+    entered_ms: now_ms,
+    started: false,
+    timed: false,
+    step: STEP_NEWROUND,
+    rejected: false,
+    newRounds: [],
+    proposals: new Map(),
+    said: new Map(),
+    place: 0,
+    lead: { plan: null, due_ms: null, block: null, votes: new Map(), certificates: new Map() },
+  };
+}
+
+/** Enters a round of the height and starts it. What the round before asked for is not waited for any more. */
+export function enterView(s: State, round: number, cause: ViewCause) {
+  s.view = newView(s.settings, s.height, round, s.now_ms);
+  s.rounds.set(s.selfHex, round);
+  forget(s, 'sign', 'propose');
+  cancelTimer(s, 'view');
+  cancelTimer(s, 'propose');
+  report(s, { fact: 'view', height: s.height, round, leader: toHex(s.view.leader.address), cause });
+  report(s, { fact: 'step', step: STEP_NEWROUND });
+  s.view.started = true;
+}
+
+/** Follows a committed block: round 0 of the next height is prepared, and started unless something holds it. */
+export function enterHeight(s: State, tip: Tip) {
+  s.lastDecide = s.view.said.get(placeOf({ type: MESSAGE_PROPOSE, step: STEP_DECIDE })) ?? null;
+  s.tip = tip;
+  s.height = tip.height + 1n;
+  s.prepareQc = null;
+  s.lockedQc = null;
+  s.decided = null;
+  s.search = null;
+  s.blocks.clear();
+  s.asks.clear();
+  s.paused.clear();
+  if (s.catchup && s.catchup.target < s.height) {
+    s.catchup = null;
+    report(s, { fact: 'caughtUp', height: tip.height });
+  }
+  countRounds(s);
+  enterView(s, 0, 'height');
+  s.view.started = !s.manual && s.catchup === null;
+}
+
+/** The rounds that waiting messages of the new height show. */
+function countRounds(s: State) {
+  s.rounds.clear();
+  for (const [sender, messages] of s.buffer) {
+    for (const [place, message] of messages) {
+      if (message.height < s.height) messages.delete(place);
+      else if (message.height === s.height) noteRound(s, sender, message.round);
+    }
+  }
+}
+
+export function noteRound(s: State, sender: string, round: number) {
+  if (round >= (s.rounds.get(sender) ?? 0)) s.rounds.set(sender, round);
+}
+
+/**
+ * Joins the highest round that one validator more than may be faulty has reached. A prepared view of manual mode is
+ * started when as many others have started it.
+ */
+export function followOthers(s: State) {
+  const others = [...s.rounds].filter(([sender]) => sender !== s.selfHex).map(([, round]) => round);
+  const reached = others.sort((a, b) => b - a)[toleratedFaults(s.settings.validators.list.length)];
+  if (reached === undefined) return;
+  if (reached > s.view.round) enterView(s, reached, 'jump');
+  else if (reached === s.view.round && !s.view.started) s.view.started = true;
+}
+
+/**
+ * The clock of a view runs only from when a quorum is known to have reached it, or its leader to have spoken: alone,
+ * nobody runs ahead of the others, so that all come to share a round for the whole length of a timeout. A
+ * validator whose NEWROUND the signer refused cannot wait for that.
+ */
+export function timeView(s: State) {
+  const { view } = s;
+  if (view.timed) return;
+  const here = [...s.rounds.values()].filter((round) => round >= view.round).length;
+  const quorum = here >= quorumOf(s.settings.validators.list.length);
+  if (!quorum && view.proposals.size === 0 && ![...view.said.values()].includes(null)) return;
+  view.timed = true;
+  setTimer(s, 'view', viewTimeout_ms(s));
+}
+
+/** Waiting for the block interval, and then the round's time. */
+export function viewTimeout_ms(s: State): number {
+  const { timeout_ms, timeoutCap_ms, emptyBlockInterval_ms } = s.settings;
+  const waiting_ms = Math.max(0, proposalTime_ms(s, emptyBlockInterval_ms) - s.now_ms);
+  const grown_ms = timeout_ms * TIMEOUT_GROWTH ** Math.min(s.view.round, MAX_EXPONENT);
+  return waiting_ms + Math.round(Math.min(grown_ms, Math.max(timeoutCap_ms, timeout_ms)));
+}
+
+/**
+ * When the leader proposes a fresh block: the interval after the parent. A parent from a clock ahead of ours does not
+ * make us wait longer than the interval.
+ */
+export function proposalTime_ms(s: State, interval_ms: number): number {
+  return Math.min(Number(s.tip.timestamp_ms), s.view.entered_ms) + interval_ms;
+}
+
+export function viewTimedOut(s: State) {
+  const { round } = s.view;
+  report(s, { fact: 'timeout', height: s.height, round, timeout_ms: viewTimeout_ms(s) });
+  enterView(s, round + 1, 'timeout');
+}
+
+/**
+ * Manual mode: starts the next view. Only the very first view of a chain is started as prepared; else, as in the
+ * earlier node, a trigger interrupts the round that is prepared or under way.
+ */
+export function trigger(s: State) {
+  if (s.catchup || s.decided) return;
+  if (!s.view.started && s.tip.height === 0n && s.view.round === 0) s.view.started = true;
+  else enterView(s, s.view.round + 1, 'trigger');
+}

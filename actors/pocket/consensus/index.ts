@@ -1,0 +1,267 @@
+import { type Context, defineActor, listen } from '../../../runtime/actor.ts';
+import { CodedError } from '../../../runtime/errors.ts';
+import { signerProtocol } from '../../host/signer/protocol.ts';
+import {
+  type ConsensusMessage,
+  decodeConsensusMessage,
+  encodeConsensusMessage,
+  verifyConsensusMessage,
+} from '../chain/consensus.ts';
+import { type Genesis, parseGenesis } from '../chain/genesis.ts';
+import { equalBytes, toHex } from '../chain/hex.ts';
+import { type ValidatorSet, validatorSet } from '../chain/validators.ts';
+import { p2pProtocol } from '../p2p/protocol.ts';
+import { persistenceProtocol } from '../persistence/protocol.ts';
+import { utilityProtocol } from '../utility/protocol.ts';
+import { failure, type Peers, persist, put } from './asking.ts';
+import type { ConsensusStart } from './config.ts';
+import type { Ask, Effect, Fact } from './core/effect.ts';
+import { isStale } from './core/inbox.ts';
+import type { Input, TimerName } from './core/input.ts';
+import { hotpokt } from './core/rules.ts';
+import type { Settings, State } from './core/state.ts';
+import { begin, isWanted, step } from './core/step.ts';
+import { consensusMetrics } from './metrics.ts';
+import { type ConsensusState, consensusProtocol } from './protocol.ts';
+import { Reporter } from './reporter.ts';
+
+/** Asks that are a part of a block's way, by the name of their phase. */
+const TIMED: Partial<Record<Ask['kind'], string>> = {
+  sign: 'sign',
+  propose: 'propose',
+  execute: 'execute',
+  commit: 'commit_db',
+};
+
+/** Feeds the core with what arrives and does what it answers. */
+class Shell {
+  readonly #context: Context<typeof consensusProtocol, ConsensusStart>;
+  readonly #genesis: Genesis;
+  readonly #validators: ValidatorSet;
+  readonly #peers: Peers;
+  readonly #reporter: Reporter;
+  readonly #timers = new Map<TimerName, () => void>();
+  #state: State | null = null;
+  /** Reported before the core was there. */
+  #mempool = 0;
+  #stopped = false;
+
+  constructor(context: Context<typeof consensusProtocol, ConsensusStart>) {
+    this.#context = context;
+    this.#genesis = parseGenesis(context.config.genesis);
+    this.#validators = validatorSet(this.#genesis.validators);
+    this.#peers = {
+      signer: context.peer(signerProtocol),
+      persistence: context.peer(persistenceProtocol),
+      utility: context.peer(utilityProtocol),
+      p2p: context.peer(p2pProtocol),
+    };
+    this.#reporter = new Reporter(consensusMetrics(context.metrics), context.log, context.clock);
+  }
+
+  /** Reads what the state is rebuilt from: the chain's tip and the signer's record. */
+  async ready(): Promise<void> {
+    const { clock, config, log } = this.#context;
+    const read = <T>(once: () => Promise<T>) => persist(clock, () => !this.#stopped, once);
+    const { signer, persistence } = this.#peers;
+    const identity = await read(() => signer.ask('identity', {}));
+    const record = await read(() => signer.ask('record', {}));
+    const tip = await read(() => persistence.ask('tip', {}));
+    if (!identity || !record || !tip) return;
+    const settings = this.#settings(identity.address);
+    const { manual } = config.consensus;
+    const start = { settings, rules: hotpokt, tip, record, manual, mempool: this.#mempool };
+    const { state, effects } = begin(start, clock.now());
+    this.#state = state;
+    const facts = { height: state.height, round: state.view.round, validator: state.selfHex, manual };
+    if (state.isValidator) log.info(facts, 'consensus started');
+    else log.warn(facts, 'the key of this node is no validator of the genesis: it takes no part in consensus');
+    this.#perform(effects);
+  }
+
+  input(input: Input) {
+    if (this.#stopped || !this.#state) return;
+    this.#perform(step(this.#state, input, this.#context.clock.now()));
+  }
+
+  mempool(transactions: number) {
+    this.#mempool = transactions;
+    this.input({ kind: 'mempool', transactions });
+  }
+
+  /** Decodes and verifies before the core sees anything. */
+  receive(from: Uint8Array, bytes: Uint8Array) {
+    this.#reporter.metrics.received.inc();
+    const message = this.#validated(from, bytes);
+    if (message) this.input({ kind: 'message', message });
+  }
+
+  connected(validators: number) {
+    this.#reporter.metrics.validators.set(validators);
+  }
+
+  trigger(): { height: bigint; round: number } {
+    const state = this.#running();
+    if (!state.manual) {
+      throw new CodedError('NOT_MANUAL', 'Switch this node to manual mode first: in automatic mode views start alone.');
+    }
+    this.input({ kind: 'trigger' });
+    return { height: state.height, round: state.view.round };
+  }
+
+  setManual(manual: boolean): { manual: boolean } {
+    this.#running();
+    this.input({ kind: 'setManual', manual });
+    return { manual };
+  }
+
+  view(): ConsensusState {
+    const { height, view, manual, catchup } = this.#running();
+    const leader = toHex(view.leader.address);
+    const { round, step, leads } = view;
+    return { height, round, step, leader, isLeader: leads, manual, syncing: catchup !== null };
+  }
+
+  stop() {
+    this.#stopped = true;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+  }
+
+  #validated(from: Uint8Array, bytes: Uint8Array): ConsensusMessage | null {
+    try {
+      const message = decodeConsensusMessage(bytes);
+      const reason = this.#refusal(from, message);
+      if (!reason) {
+        verifyConsensusMessage(message, this.#validators);
+        return message;
+      }
+      this.#reporter.report({ fact: 'drop', reason });
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      this.#reporter.report({ fact: 'drop', reason: error.code });
+      this.#context.log.debug({ from: toHex(from), code: error.code }, 'consensus message refused');
+    }
+    return null;
+  }
+
+  /** Why a message is dropped before its signature is looked at. */
+  #refusal(from: Uint8Array, message: ConsensusMessage): string | null {
+    if (!this.#state) return 'starting';
+    if (!equalBytes(message.address, from)) return 'relayed';
+    if (message.networkId !== this.#genesis.networkId) return 'other_network';
+    return isStale(this.#state, message) ? 'stale' : null;
+  }
+
+  #running(): State {
+    if (this.#state) return this.#state;
+    throw new CodedError('CONSENSUS_STARTING', 'Consensus is reading its state; ask again in a moment.');
+  }
+
+  #settings(self: Uint8Array): Settings {
+    const { networkId, blockInterval_ms, emptyBlockInterval_ms, maxBlockBytes } = this.#genesis;
+    const { timeout_ms, timeout_cap_ms, resend_ms, max_clock_drift_ms } = this.#context.config.consensus;
+    return {
+      networkId,
+      self,
+      validators: this.#validators,
+      blockInterval_ms,
+      emptyBlockInterval_ms,
+      maxBlockBytes,
+      timeout_ms,
+      timeoutCap_ms: timeout_cap_ms,
+      resend_ms,
+      maxClockDrift_ms: max_clock_drift_ms,
+    };
+  }
+
+  #perform(effects: readonly Effect[]) {
+    for (const effect of effects) this.#do(effect);
+  }
+
+  #do(effect: Effect) {
+    const { p2p } = this.#peers;
+    const { metrics } = this.#reporter;
+    switch (effect.kind) {
+      case 'ask':
+        this.#ask(effect.id, effect.ask).catch((error) => this.#context.fail(error));
+        return;
+      case 'send':
+        metrics.sent.inc({ how: 'send' });
+        if (!p2p.tell('send', { to: effect.to, message: encodeConsensusMessage(effect.message) })) metrics.unsent.inc();
+        return;
+      case 'broadcast':
+        metrics.sent.inc({ how: 'broadcast' });
+        if (!p2p.tell('broadcast', { message: encodeConsensusMessage(effect.message) })) metrics.unsent.inc();
+        return;
+      case 'setTimer':
+        return this.#setTimer(effect.timer, effect.token, effect.delay_ms);
+      case 'cancelTimer':
+        this.#timers.get(effect.timer)?.();
+        return;
+      case 'fact':
+        this.#announce(effect.fact);
+        return this.#reporter.report(effect.fact);
+      case 'fatal':
+        this.#context.log.fatal({ code: effect.code, ...effect.data }, effect.message);
+        this.#context.fail(new CodedError(effect.code, effect.message, effect.data));
+    }
+  }
+
+  #announce(fact: Fact) {
+    if (fact.fact !== 'view') return;
+    const { height, round, leader } = fact;
+    this.#context.emit('view', { height, round, leader });
+  }
+
+  async #ask(id: number, ask: Ask): Promise<void> {
+    const { clock } = this.#context;
+    const state = this.#running();
+    const since_ns = clock.monotonic_ns();
+    const wanted = () => !this.#stopped && isWanted(state, id);
+    const answer = await persist(clock, wanted, () => put(this.#peers, id, ask)).catch((error) => failure(id, error));
+    if (!answer) return;
+    const phase = TIMED[ask.kind];
+    if (phase && answer.kind !== 'failed') this.#reporter.timed(phase, since_ns);
+    this.input(answer);
+  }
+
+  #setTimer(timer: TimerName, token: number, delay_ms: number) {
+    this.#timers.get(timer)?.();
+    const fire = () => {
+      try {
+        this.input({ kind: 'timer', timer, token });
+      } catch (error) {
+        this.#context.fail(error);
+      }
+    };
+    this.#timers.set(timer, this.#context.clock.after(delay_ms, fire));
+  }
+}
+
+export default defineActor<typeof consensusProtocol, ConsensusStart>({
+  protocol: consensusProtocol,
+  uses: [signerProtocol, persistenceProtocol, utilityProtocol, p2pProtocol],
+  listens: [utilityProtocol, p2pProtocol],
+  start(context) {
+    const shell = new Shell(context);
+    return {
+      tell: {},
+      ask: {
+        state: () => shell.view(),
+        trigger: () => shell.trigger(),
+        setManual: ({ manual }) => shell.setManual(manual),
+      },
+      on: {
+        ...listen(utilityProtocol, { mempool: ({ transactions }) => shell.mempool(transactions) }),
+        ...listen(p2pProtocol, {
+          consensusMessage: ({ from, message }) => shell.receive(from, message),
+          connected: ({ validators }) => shell.connected(validators),
+        }),
+      },
+      ready: () => shell.ready(),
+      rebound: () => shell.input({ kind: 'rebound' }),
+      stop: () => shell.stop(),
+    };
+  },
+});

@@ -1,0 +1,74 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Blocks take from milliseconds to the longest timeout. */
+const PHASE_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60];
+
+/** What the operator sees of consensus. */
+export interface ConsensusMetrics {
+  readonly height: Gauge;
+  readonly round: Gauge;
+  readonly step: Gauge;
+  readonly syncing: Gauge;
+  readonly validators: Gauge;
+  readonly views: Counter<'cause'>;
+  readonly timeouts: Counter;
+  readonly phase_seconds: Histogram<'phase'>;
+  readonly blocks: Counter<'how'>;
+  readonly received: Counter;
+  readonly sent: Counter<'how'>;
+  readonly dropped: Counter<'reason'>;
+  readonly unsent: Counter;
+  readonly rejected: Counter<'reason'>;
+  readonly equivocations: Counter;
+  readonly refusals: Counter<'code'>;
+  readonly failures: Counter<'ask' | 'code'>;
+  readonly badPeers: Counter<'reason'>;
+}
+
+export function consensusMetrics(registry: Registry): ConsensusMetrics {
+  const registers = [registry];
+  const gauge = (name: string, help: string) => new Gauge({ name: `potoroo_consensus_${name}`, help, registers });
+  const counter = <L extends string = never>(name: string, help: string, ...labelNames: L[]) =>
+    new Counter<L>({ name: `potoroo_consensus_${name}_total`, help, labelNames, registers });
+  return {
+    height: gauge('height', 'Height being decided: last committed + 1; it must grow'),
+    round: gauge('round', 'Round of the height; above 0 means that a leader failed or messages were late'),
+    step: gauge('step', 'Step of the round: 1 NEWROUND, 2 PREPARE, 3 PRECOMMIT, 4 COMMIT, 5 DECIDE'),
+    syncing: gauge('syncing', '1 while blocks that others have decided are being fetched'),
+    validators: gauge('connected_validators', 'Validators with a proven consensus stream to this one'),
+    views: counter(
+      'views',
+      'Views entered, by cause: height, timeout, invalid proposal, jump after others, trigger',
+      'cause',
+    ),
+    timeouts: counter('timeouts', 'Views that ended by timeout: the leader was silent, slow or unreachable'),
+    phase_seconds: new Histogram({
+      name: 'potoroo_consensus_phase_seconds',
+      help: 'Duration of the phases of a block (newround includes the wait for the block interval), and of sign, propose, execute and commit_db inside them',
+      labelNames: ['phase'],
+      buckets: PHASE_SECONDS,
+      registers,
+    }),
+    blocks: counter('blocks', 'Blocks committed, by how they came: vote or sync', 'how'),
+    received: counter('messages_received', 'Consensus messages from other validators'),
+    sent: counter('messages_sent', 'Consensus messages handed to the network, by how: send or broadcast', 'how'),
+    dropped: counter(
+      'messages_dropped',
+      'Messages and late answers without effect, by reason; repeats are normal',
+      'reason',
+    ),
+    unsent: counter('messages_unsent', 'Messages that the network actor had no room for; they are repeated'),
+    rejected: counter(
+      'proposals_rejected',
+      'Proposals that broke a rule, by reason; time_ahead means that a clock is wrong',
+      'reason',
+    ),
+    equivocations: counter(
+      'equivocations',
+      'Second, different proposals of a leader in one step: it is faulty or runs twice',
+    ),
+    refusals: counter('sign_refusals', 'Messages that the signer refused to sign, by code', 'code'),
+    failures: counter('failures', 'Requests to other actors that failed for good, by request and code', 'ask', 'code'),
+    badPeers: counter('bad_blocks', 'Wrong answers of validators to requests for blocks, by reason', 'reason'),
+  };
+}
