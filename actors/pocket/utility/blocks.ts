@@ -66,7 +66,8 @@ export class Blocks {
     const { parent, view } = await this.#read(block.header.parentHash, prepared, block.header.proposerAddress);
     checkSuccession(block.header, parent);
     const { blockHash } = await this.#stage(block.header, view, prepared).catch((error: unknown) => {
-      throw hasCode(error, 'STATE_HASH_MISMATCH') ? blockInvalid(error) : error;
+      const invalid = hasCode(error, 'STATE_HASH_MISMATCH') || hasCode(error, 'HEADER_INVALID');
+      throw invalid ? blockInvalid(error) : error;
     });
     this.#metrics.blockTransactions.observe(prepared.length);
     stop();

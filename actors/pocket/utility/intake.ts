@@ -217,8 +217,8 @@ export class Intake {
       else Object.assign(results[i]!, refusal);
     });
     this.#keeper.announce();
-    if (source === 'submit') await this.#journal(results);
-    if (source !== 'gossip') this.spread(accepted.map(({ bytes }) => bytes));
+    if (source === 'submit') this.spread(await this.#journal(results));
+    if (source === 'journal') this.spread(accepted.map(({ bytes }) => bytes));
     for (const { code } of results) this.#metrics.admissions.inc({ source, code: String(code) });
     return results;
   }
@@ -263,16 +263,18 @@ export class Intake {
 
   /**
    * Makes durable what its sender will be told is accepted: the new ones, and those that gossip had brought
-   * before their sender came.
+   * before their sender came. Returns what was written.
    */
-  async #journal(results: readonly SubmitResult[]): Promise<void> {
+  async #journal(results: readonly SubmitResult[]): Promise<Uint8Array[]> {
     const { mempool } = this.#keeper;
     const told = results.filter(({ code }) => code === RESULT_OK || code === RESULT_DUPLICATE);
     const hashes = new Set(told.map(({ hash }) => hash).filter((hash) => !mempool.isJournaled(hash)));
     const missing = [...hashes].map((hash) => mempool.get(hash)).filter((one) => one !== undefined);
-    if (missing.length === 0) return;
-    await this.#context.peer(persistenceProtocol).ask('journal', { transactions: missing.map(({ bytes }) => bytes) });
+    if (missing.length === 0) return [];
+    const transactions = missing.map(({ bytes }) => bytes);
+    await this.#context.peer(persistenceProtocol).ask('journal', { transactions });
     for (const { hashHex } of missing) mempool.markJournaled(hashHex);
+    return transactions;
   }
 }
 
