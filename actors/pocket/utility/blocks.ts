@@ -1,0 +1,134 @@
+import { CodedError, hasCode, INTERNAL_ERROR, toErrorRecord } from '../../../runtime/errors.ts';
+import { type Block, decodeBlock, decodeHeader, encodeBlock, encodeHeader, type Header } from '../chain/block.ts';
+import { toHex } from '../chain/hex.ts';
+import { transactionHash } from '../chain/transaction.ts';
+import { persistenceProtocol } from '../persistence/protocol.ts';
+import {
+  checkBlock,
+  checkProposal,
+  checkSuccession,
+  draftHeader,
+  type Parent,
+  type ProposalTerms,
+  STATE_HASHES_BYTES,
+  TRANSACTION_OVERHEAD_BYTES,
+} from './core/header.ts';
+import { applyBlock, type StateView, selectTransactions, stateView, touchedKeys } from './core/ledger.ts';
+import { type Prepared, prepare } from './core/prepared.ts';
+import type { LedgerRules } from './core/rules.ts';
+import type { MempoolKeeper, UtilityContext } from './keeper.ts';
+import type { UtilityMetrics } from './metrics.ts';
+import type { Verifier } from './verifier.ts';
+
+/** Builds and executes blocks: one read of all touched keys, the pure ledger, one durable stage. */
+export class Blocks {
+  readonly #context: UtilityContext;
+  readonly #rules: LedgerRules;
+  readonly #keeper: MempoolKeeper;
+  readonly #verifier: Verifier;
+  readonly #metrics: UtilityMetrics;
+
+  constructor(
+    context: UtilityContext,
+    rules: LedgerRules,
+    keeper: MempoolKeeper,
+    verifier: Verifier,
+    metrics: UtilityMetrics,
+  ) {
+    this.#context = context;
+    this.#rules = rules;
+    this.#keeper = keeper;
+    this.#verifier = verifier;
+    this.#metrics = metrics;
+  }
+
+  /** @throws CodedError PROPOSAL_INVALID, PARENT_UNKNOWN */
+  async propose(terms: ProposalTerms): Promise<{ block: Uint8Array; blockHash: Uint8Array }> {
+    const stop = this.#metrics.propose_seconds.startTimer();
+    const candidates = this.#candidates(terms);
+    const { parent, view } = await this.#read(terms.parent, candidates, terms.proposer);
+    checkProposal(terms, parent, this.#rules);
+    const chosen = selectTransactions(view, candidates, this.#rules, terms.height);
+    const transactions = chosen.map(({ bytes }) => bytes);
+    const draft = draftHeader(terms, parent, transactions, this.#rules);
+    const staged = await this.#stage(draft, view, chosen);
+    this.#metrics.blockTransactions.observe(chosen.length);
+    stop();
+    return { block: encodeBlock({ header: decodeHeader(staged.header), transactions }), blockHash: staged.blockHash };
+  }
+
+  /** @throws CodedError BLOCK_INVALID, PARENT_UNKNOWN */
+  async execute(bytes: Uint8Array): Promise<{ blockHash: Uint8Array }> {
+    const stop = this.#metrics.apply_seconds.startTimer();
+    const block = judged(() => decodeBlock(bytes));
+    checkBlock(block, bytes.length, this.#rules);
+    const prepared = await this.#examine(block);
+    const { parent, view } = await this.#read(block.header.parentHash, prepared, block.header.proposerAddress);
+    checkSuccession(block.header, parent);
+    const { blockHash } = await this.#stage(block.header, view, prepared).catch((error: unknown) => {
+      const invalid = hasCode(error, 'STATE_HASH_MISMATCH') || hasCode(error, 'HEADER_INVALID');
+      throw invalid ? blockInvalid(error) : error;
+    });
+    this.#metrics.blockTransactions.observe(prepared.length);
+    stop();
+    return { blockHash };
+  }
+
+  /** The oldest of the mempool that fit, whatever persistence will add to the header. */
+  #candidates(terms: ProposalTerms): Prepared[] {
+    const empty = draftHeader(terms, { height: 0n, timestamp_ms: 0n, stateHash: new Uint8Array(32) }, [], this.#rules);
+    const room = this.#rules.maxBlockBytes - encodeHeader(empty).length - STATE_HASHES_BYTES;
+    const { maxProposedTransactions } = this.#context.config;
+    return this.#keeper.mempool.candidates(room, maxProposedTransactions, TRANSACTION_OVERHEAD_BYTES);
+  }
+
+  /** Decodes and verifies what this node has not seen yet. @throws CodedError BLOCK_INVALID */
+  async #examine(block: Block): Promise<Prepared[]> {
+    const prepared: Prepared[] = [];
+    await this.#verifier.each(block.transactions, (bytes) => {
+      const hash = transactionHash(bytes);
+      const one = this.#keeper.mempool.get(toHex(hash)) ?? judged(() => prepare(bytes, hash));
+      if (!this.#verifier.isValid(one)) {
+        throw blockInvalid(new CodedError('TX_SIGNATURE_INVALID', `the signature of ${one.hashHex} is wrong`));
+      }
+      prepared.push(one);
+    });
+    return prepared;
+  }
+
+  async #read(
+    at: Uint8Array,
+    transactions: readonly Prepared[],
+    proposer: Uint8Array,
+  ): Promise<{ parent: Parent; view: StateView }> {
+    const keys = touchedKeys(transactions, proposer);
+    const read = await this.#context.peer(persistenceProtocol).ask('read', { at, ...keys });
+    return { parent: read, view: stateView(read) };
+  }
+
+  #stage(header: Header, view: StateView, transactions: readonly Prepared[]) {
+    const ledgerBlock = { height: header.height, proposer: header.proposerAddress, transactions };
+    const { changes, receipts } = judged(() => applyBlock(view, ledgerBlock, this.#rules));
+    return this.#context.peer(persistenceProtocol).ask('stage', {
+      header: encodeHeader(header),
+      transactions: transactions.map(({ bytes }) => bytes),
+      changes,
+      receipts,
+    });
+  }
+}
+
+/** What the formats and the ledger refuse makes the block invalid; a bug stays what it is. */
+function judged<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw toErrorRecord(error).code === INTERNAL_ERROR ? error : blockInvalid(error);
+  }
+}
+
+function blockInvalid(error: unknown): CodedError {
+  const { code, message, data } = toErrorRecord(error);
+  const reason = `${code}: ${message}`;
+  return new CodedError('BLOCK_INVALID', `The block is invalid: ${reason}`, { ...data, reason }, { cause: error });
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/** Utility's part of the node's configuration. */
+export const utilityConfigSchema = z.strictObject({
+  maxTransactions: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(50_000)
+    .describe('Transactions in the mempool; when it is full, further ones are refused'),
+  maxBytes: z
+    .int()
+    .min(16_384)
+    .max(1_073_741_824)
+    .default(67_108_864)
+    .describe('Bytes of all transactions in the mempool; memory use is about four times as much'),
+  maxPerSender: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('Pending transactions of one account, so that one account cannot fill the mempool alone'),
+  maxProposedTransactions: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(5_000)
+    .describe('Transactions in a block that this node proposes; fewer make shorter rounds'),
+});
+
+/** What the actor is given: its settings, and the genesis file of the network. */
+export type UtilityConfig = z.infer<typeof utilityConfigSchema> & {
+  /** Text of the genesis file. */
+  genesis: string;
+};

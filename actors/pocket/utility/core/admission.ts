@@ -1,0 +1,48 @@
+import { CodedError } from '../../../../runtime/errors.ts';
+import { costOf, type StateView } from './ledger.ts';
+import type { Mempool } from './mempool.ts';
+import type { Prepared } from './prepared.ts';
+import type { RecentBlocks } from './recent.ts';
+import type { LedgerRules } from './rules.ts';
+
+/** The state that a batch of admissions is judged by: read at a height, with the blocks since laid over it. */
+export interface TipView extends StateView {
+  readonly height: bigint;
+}
+
+/** @throws CodedError TX_DUPLICATE */
+export function checkDuplicate(mempool: Mempool, prepared: Prepared): void {
+  const same = mempool.sameAs(prepared.replayHex);
+  if (same === undefined) return;
+  throw new CodedError('TX_DUPLICATE', 'The transaction is already in the mempool.', { hash: same });
+}
+
+/**
+ * Takes a transaction into the mempool if the state allows it. Its terms and signature are checked by the caller.
+ * @throws CodedError TX_COMMITTED, TX_DUPLICATE, MEMPOOL_FULL, SENDER_LIMIT, INSUFFICIENT_FUNDS
+ */
+export function admit(
+  mempool: Mempool,
+  prepared: Prepared,
+  tip: TipView,
+  recent: RecentBlocks,
+  rules: LedgerRules,
+  journaled: boolean,
+): void {
+  if (tip.replayed.has(prepared.replayHex) || recent.replayedSince(tip.height, prepared.replayHex)) {
+    throw new CodedError('TX_COMMITTED', 'The transaction is already committed.', { hash: prepared.hashHex });
+  }
+  checkDuplicate(mempool, prepared);
+  mempool.checkRoom(prepared);
+  const balance = recent.balanceSince(tip.height, prepared.sender) ?? tip.accounts.get(prepared.sender) ?? 0n;
+  const cost = costOf(prepared, rules);
+  const needed = mempool.pendingOf(prepared.sender) + cost;
+  if (balance < needed) {
+    throw new CodedError(
+      'INSUFFICIENT_FUNDS',
+      `The account has ${balance} uPOKT; this transaction and what it has pending cost ${needed}.`,
+      { address: prepared.sender, balance, needed },
+    );
+  }
+  mempool.add(prepared, cost, journaled);
+}

@@ -1,0 +1,87 @@
+import { CodedError } from '../../../../runtime/errors.ts';
+import { ADDRESS_BYTES } from '../../chain/address.ts';
+import { BLOCK_VERSION, type Block, bodyRoot, HASH_BYTES, type Header } from '../../chain/block.ts';
+import { equalBytes, toHex } from '../../chain/hex.ts';
+import { type LedgerRules, MAX_BLOCK_TRANSACTIONS } from './rules.ts';
+
+/** What a header says about its parent. */
+export interface Parent {
+  readonly height: bigint;
+  readonly timestamp_ms: bigint;
+  readonly stateHash: Uint8Array;
+}
+
+/** What consensus asks a block for. */
+export interface ProposalTerms {
+  readonly parent: Uint8Array;
+  readonly height: bigint;
+  readonly timestamp_ms: bigint;
+  readonly proposer: Uint8Array;
+  readonly quorumCertificate: Uint8Array;
+}
+
+/** Bytes that state hash and tree roots add to a draft header: at most 32 trees of about 110 bytes each. */
+export const STATE_HASHES_BYTES = 4_096;
+/** Bytes that a transaction takes in a block beyond its own: a tag and a length of at most 3. */
+export const TRANSACTION_OVERHEAD_BYTES = 4;
+
+/** A header without the hashes of the state, which persistence fills in. */
+export function draftHeader(
+  terms: ProposalTerms,
+  parent: Parent,
+  transactions: readonly Uint8Array[],
+  rules: LedgerRules,
+): Header {
+  return {
+    height: terms.height,
+    networkId: rules.networkId,
+    stateHash: new Uint8Array(),
+    prevStateHash: parent.stateHash,
+    proposerAddress: terms.proposer,
+    quorumCertificate: terms.quorumCertificate,
+    timestamp_ms: terms.timestamp_ms,
+    stateTreeHashes: [],
+    valSetHash: rules.validatorSetHash,
+    nextValSetHash: rules.validatorSetHash,
+    version: BLOCK_VERSION,
+    parentHash: terms.parent,
+    bodyRoot: bodyRoot(transactions),
+  };
+}
+
+/** @throws CodedError PROPOSAL_INVALID */
+export function checkProposal(terms: ProposalTerms, parent: Parent, rules: LedgerRules): void {
+  const refuse = (reason: string): never => {
+    throw new CodedError('PROPOSAL_INVALID', `No block can be built: ${reason}.`, { height: terms.height });
+  };
+  if (terms.parent.length !== HASH_BYTES) refuse('the parent is no block hash');
+  if (terms.proposer.length !== ADDRESS_BYTES) refuse('the proposer is no address');
+  if (rules.validators.byAddress(toHex(terms.proposer)) === undefined) refuse('the proposer is no validator');
+  if (terms.height !== parent.height + 1n) refuse(`the parent has height ${parent.height}`);
+  if (terms.timestamp_ms <= parent.timestamp_ms) refuse(`the time is not after the parent's ${parent.timestamp_ms}`);
+}
+
+/** What can be checked before the parent is read. The body root was checked by the decoder. @throws BLOCK_INVALID */
+export function checkBlock(block: Block, encodedBytes: number, rules: LedgerRules): void {
+  const { header, transactions } = block;
+  const check = (ok: boolean, reason: string): void => requireBlock(header, ok, reason);
+  check(encodedBytes <= rules.maxBlockBytes, `it has ${encodedBytes} bytes, ${rules.maxBlockBytes} are allowed`);
+  check(transactions.length <= MAX_BLOCK_TRANSACTIONS, `it has more than ${MAX_BLOCK_TRANSACTIONS} transactions`);
+  check(header.height > 0n, 'genesis is not executed');
+  check(header.networkId === rules.networkId, `it is of network ${header.networkId}`);
+  check(rules.validators.byAddress(toHex(header.proposerAddress)) !== undefined, 'its proposer is no validator');
+  check(equalBytes(header.valSetHash, rules.validatorSetHash), 'its validator set is another');
+  check(equalBytes(header.nextValSetHash, rules.validatorSetHash), 'its next validator set is another');
+}
+
+/** What the parent decides. @throws BLOCK_INVALID */
+export function checkSuccession(header: Header, parent: Parent): void {
+  const check = (ok: boolean, reason: string): void => requireBlock(header, ok, reason);
+  check(header.height === parent.height + 1n, `its parent has height ${parent.height}`);
+  check(equalBytes(header.prevStateHash, parent.stateHash), "its previous state hash is not the parent's");
+  check(header.timestamp_ms > parent.timestamp_ms, "its time is not after the parent's");
+}
+
+function requireBlock(header: Header, ok: boolean, reason: string): void {
+  if (!ok) throw new CodedError('BLOCK_INVALID', `The block is invalid: ${reason}.`, { height: header.height, reason });
+}

@@ -1,0 +1,179 @@
+import { CodedError } from '../../../../runtime/errors.ts';
+import type { Prepared } from './prepared.ts';
+
+/** What the mempool holds at most. Full means refusal: what was accepted is never evicted for what comes later. */
+export interface MempoolLimits {
+  readonly maxTransactions: number;
+  readonly maxBytes: number;
+  readonly maxPerSender: number;
+}
+
+interface Entry {
+  readonly prepared: Prepared;
+  /** What it takes from its sender: amount and fee. */
+  readonly cost: bigint;
+  /** True once it is in the journal of this node, so that its sender may be told so. */
+  journaled: boolean;
+}
+
+interface Sender {
+  readonly entries: Set<string>;
+  /** Sum of the costs of its entries. */
+  pending: bigint;
+}
+
+/** A transaction that left for good without being committed; the journal may forget it. */
+export interface Dropped {
+  readonly hash: Uint8Array;
+  readonly journaled: boolean;
+}
+
+/** Accepted transactions in order of arrival. Pure: it knows no clock and no peer. */
+export class Mempool {
+  readonly #limits: MempoolLimits;
+  /** By hex hash; a Map iterates in order of insertion, which is the order of arrival. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #byReplayKey = new Map<string, string>();
+  readonly #senders = new Map<string, Sender>();
+  /** Hex hashes by last valid height, so that a new height costs what it expires. Height 0 never expires. */
+  readonly #byLastHeight = new Map<bigint, Set<string>>();
+  #bytes = 0;
+
+  constructor(limits: MempoolLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The transaction with this hex hash. */
+  get(hash: string): Prepared | undefined {
+    return this.#entries.get(hash)?.prepared;
+  }
+
+  /** Hex hash of the transaction that is signed over the same bytes. */
+  sameAs(replayKey: string): string | undefined {
+    return this.#byReplayKey.get(replayKey);
+  }
+
+  isJournaled(hash: string): boolean {
+    return this.#entries.get(hash)?.journaled ?? false;
+  }
+
+  markJournaled(hash: string): void {
+    const entry = this.#entries.get(hash);
+    if (entry !== undefined) entry.journaled = true;
+  }
+
+  /** What the sender's pending transactions cost together. */
+  pendingOf(sender: string): bigint {
+    return this.#senders.get(sender)?.pending ?? 0n;
+  }
+
+  /** Checks the bounds. @throws CodedError MEMPOOL_FULL, SENDER_LIMIT */
+  checkRoom(prepared: Prepared): void {
+    const { maxTransactions, maxBytes, maxPerSender } = this.#limits;
+    if (this.#entries.size >= maxTransactions || this.#bytes + prepared.bytes.length > maxBytes) {
+      throw new CodedError('MEMPOOL_FULL', 'The mempool is full; submit the same transaction again in some seconds.', {
+        transactions: this.#entries.size,
+        bytes: this.#bytes,
+      });
+    }
+    if ((this.#senders.get(prepared.sender)?.entries.size ?? 0) >= maxPerSender) {
+      throw new CodedError(
+        'SENDER_LIMIT',
+        `The account has ${maxPerSender} pending transactions; submit this one again when some are committed.`,
+        { sender: prepared.sender, limit: maxPerSender },
+      );
+    }
+  }
+
+  /** Adds a transaction that was checked: room, duplicates, funds. */
+  add(prepared: Prepared, cost: bigint, journaled: boolean): void {
+    const { hashHex, replayHex, sender, transaction, bytes } = prepared;
+    this.#entries.set(hashHex, { prepared, cost, journaled });
+    this.#byReplayKey.set(replayHex, hashHex);
+    this.#bytes += bytes.length;
+    const account = this.#senders.get(sender) ?? { entries: new Set(), pending: 0n };
+    account.entries.add(hashHex);
+    account.pending += cost;
+    this.#senders.set(sender, account);
+    const last = transaction.validUntilHeight;
+    const expiring = this.#byLastHeight.get(last) ?? new Set();
+    expiring.add(hashHex);
+    this.#byLastHeight.set(last, expiring);
+  }
+
+  /** Removes what is committed; the journal knows by itself. */
+  removeCommitted(replayKeys: Iterable<string>): void {
+    for (const key of replayKeys) {
+      const hash = this.#byReplayKey.get(key);
+      if (hash !== undefined) this.#remove(hash);
+    }
+  }
+
+  /** Drops what may not stand in a block of this height any more. */
+  expire(nextHeight: bigint): Dropped[] {
+    const dropped: Dropped[] = [];
+    for (const [last, hashes] of this.#byLastHeight) {
+      if (last === 0n || last >= nextHeight) continue;
+      for (const hash of hashes) dropped.push(this.#remove(hash));
+    }
+    return dropped;
+  }
+
+  /** Drops all of a sender that cannot pay one fee at the tip; what it can pay for waits. */
+  dropUnpayable(sender: string, balance: bigint, fee: bigint): Dropped[] {
+    const account = this.#senders.get(sender);
+    if (account === undefined || balance >= fee) return [];
+    return [...account.entries].map((hash) => this.#remove(hash));
+  }
+
+  /**
+   * The oldest transactions for a proposal, each counted with `overhead` bytes more than it has.
+   * One that does not fit ends the search: later ones do not overtake it.
+   */
+  candidates(maxBytes: number, maxCount: number, overhead: number): Prepared[] {
+    const chosen: Prepared[] = [];
+    let bytes = 0;
+    for (const { prepared } of this.#entries.values()) {
+      bytes += prepared.bytes.length + overhead;
+      if (chosen.length >= maxCount || bytes > maxBytes) break;
+      chosen.push(prepared);
+    }
+    return chosen;
+  }
+
+  /** Transactions from a position on, oldest first. */
+  page(offset: number, limit: number): Prepared[] {
+    const page: Prepared[] = [];
+    let position = 0;
+    for (const { prepared } of this.#entries.values()) {
+      if (position >= offset + limit) break;
+      if (position >= offset) page.push(prepared);
+      position++;
+    }
+    return page;
+  }
+
+  #remove(hash: string): Dropped {
+    const { prepared, cost, journaled } = this.#entries.get(hash)!;
+    this.#entries.delete(hash);
+    this.#byReplayKey.delete(prepared.replayHex);
+    this.#bytes -= prepared.bytes.length;
+    const account = this.#senders.get(prepared.sender)!;
+    account.entries.delete(hash);
+    account.pending -= cost;
+    if (account.entries.size === 0) this.#senders.delete(prepared.sender);
+    const last = prepared.transaction.validUntilHeight;
+    const expiring = this.#byLastHeight.get(last)!;
+    expiring.delete(hash);
+    if (expiring.size === 0) this.#byLastHeight.delete(last);
+    return { hash: prepared.hash, journaled };
+  }
+}
