@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cliReference } from './generate/cli.ts';
-import { configReference } from './generate/config.ts';
+import { configReference, configSchemaReference } from './generate/config.ts';
 import { errorsReference } from './generate/errors.ts';
 import { metricsReference } from './generate/metrics.ts';
 import { openapiReference } from './generate/openapi.ts';
@@ -20,6 +20,7 @@ const REFERENCES: Readonly<Record<string, (built: string) => Promise<string | nu
   'errors.md': errorsReference,
   'metrics.md': metricsReference,
   'config.md': configReference,
+  'config.schema.json': configSchemaReference,
   'cli.md': cliReference,
 };
 

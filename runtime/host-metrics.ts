@@ -92,3 +92,15 @@ export function threadMetrics(registry: Registry): void {
     },
   });
 }
+
+/** Registers what the supervisor counts about the actors it replaces. */
+export function supervisorMetrics(registry: Registry) {
+  return {
+    restarts: new Counter({
+      name: 'potoroo_actor_restarts_total',
+      help: 'Replacements of an actor, by the actor that was replaced and the error code of the death that caused it',
+      labelNames: ['actor', 'reason'] as const,
+      registers: [registry],
+    }),
+  };
+}

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import { Counter } from 'prom-client';
+import type { Counter } from 'prom-client';
 import type { ActorDefinition } from './actor.ts';
 import { portChannel } from './channel.ts';
 import { ChildThread, type Death } from './child.ts';
@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 import { type DeclaredPeers, declaredPeers, type PortBinding } from './control.ts';
 import { CodedError, fromErrorRecord, toErrorRecord } from './errors.ts';
 import { ActorHost, BIND_DEADLINE_ms } from './host.ts';
-import { threadMetrics } from './host-metrics.ts';
+import { supervisorMetrics, threadMetrics } from './host-metrics.ts';
 import type { LogOptions } from './logging.ts';
 import { defineProtocol, type Protocol } from './protocol.ts';
 import type { Random } from './random.ts';
@@ -118,12 +118,7 @@ export class Supervisor {
       fail: (error) => this.#giveUp(new CodedError('SUPERVISOR_FAILED', toErrorRecord(error).message)),
     });
     threadMetrics(this.#main.registry);
-    this.#restarts = new Counter({
-      name: 'potoroo_actor_restarts_total',
-      help: 'Replacements of an actor, by the actor that was replaced and the error code of the death that caused it',
-      labelNames: ['actor', 'reason'],
-      registers: [this.#main.registry],
-    });
+    this.#restarts = supervisorMetrics(this.#main.registry).restarts;
   }
 
   /** Starts everything. @throws the first actor's error; whatever was started is stopped again. */

@@ -1,5 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { findModules, GENERATED, table } from './modules.ts';
+import { GENERATED, table } from './modules.ts';
+
+const HEAD = ['key', 'type', 'default', 'meaning'];
 
 type JsonSchema = {
   type?: string;
@@ -8,40 +13,58 @@ type JsonSchema = {
   minimum?: number;
   maximum?: number;
   enum?: unknown[];
+  const?: unknown;
   properties?: Record<string, JsonSchema>;
-  required?: string[];
   items?: JsonSchema;
 };
 
-/** Every configuration key, by the section that its module declares as an exported `…ConfigSchema`. */
-export async function configReference(built: string): Promise<string> {
+/** Every configuration key, from the schema that checks the file; null while there is none. */
+export async function configReference(built: string): Promise<string | null> {
+  const schema = await nodeSchema(built);
+  if (schema === null) return null;
   const sections: string[] = [];
-  for (const { folder, exports } of await findModules(built, /config\.js$/)) {
-    for (const [name, schema] of Object.entries(exports)) {
-      if (!name.endsWith('ConfigSchema') || !(schema instanceof z.ZodType)) continue;
-      const section = name.slice(0, -'ConfigSchema'.length);
-      const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
-      const rows = keys(json, section);
-      sections.push(`## ${section}\n\nOf \`${folder}\`.\n\n${table(['key', 'type', 'default', 'meaning'], rows)}\n`);
-    }
+  const single: string[][] = [];
+  for (const [name, part] of Object.entries(schema.properties ?? {})) {
+    if (part.properties === undefined) single.push(row(name, part));
+    else sections.push(`## ${name}\n\n${table(HEAD, keys(part, name))}\n`);
   }
   return `${GENERATED}# Configuration
 
-Unknown keys are refused. A key without a default must be given or is filled in by the node.
+Unknown keys are refused; every key has a default.
+
+${table(HEAD, single)}
 
 ${sections.join('\n')}`;
+}
+
+/** JSON Schema of the configuration file, for editors. */
+export async function configSchemaReference(built: string): Promise<string | null> {
+  const schema = await nodeSchema(built);
+  return schema === null ? null : `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+async function nodeSchema(built: string): Promise<JsonSchema | null> {
+  const path = join(built, 'config', 'schema.js');
+  if (!existsSync(path)) return null;
+  const { nodeConfigSchema } = (await import(pathToFileURL(path).href)) as { nodeConfigSchema: z.ZodType };
+  return z.toJSONSchema(nodeConfigSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
 }
 
 function keys(schema: JsonSchema, path: string): string[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, part]) => {
     const key = `${path}.${name}`;
     if (part.properties !== undefined) return keys(part, key);
-    const standard = part.default === undefined ? '' : `\`${JSON.stringify(part.default)}\``;
-    return [[`\`${key}\``, typeText(part), standard, part.description ?? '']];
+    return [row(key, part)];
   });
 }
 
+function row(key: string, part: JsonSchema): string[] {
+  const standard = part.default === undefined ? '' : `\`${JSON.stringify(part.default)}\``;
+  return [`\`${key}\``, typeText(part), standard, part.description ?? ''];
+}
+
 function typeText(part: JsonSchema): string {
+  if (part.const !== undefined) return JSON.stringify(part.const);
   if (part.enum !== undefined) return part.enum.map((one) => JSON.stringify(one)).join(', ');
   if (part.type === 'array') return `list of ${typeText(part.items ?? {})}`;
   const { minimum, maximum } = part;

@@ -1,8 +1,12 @@
 import { Registry } from 'prom-client';
 import { findModules, GENERATED, table } from './modules.ts';
 
-/** Metrics of modules: an exported function `…Metrics(registry)` makes them. */
-type Factory = (registry: Registry, ...rest: unknown[]) => unknown;
+/** Metrics of a module: an exported function or class `…Metrics(registry, …)` makes them. */
+type Factory = (registry: Registry, rest: unknown) => unknown;
+type FactoryClass = new (registry: Registry, rest: unknown) => unknown;
+
+/** Stands for whatever a factory wants besides the registry; it is only used when a metric is read. */
+const ANYTHING: unknown = new Proxy(() => 0, { get: () => () => 0 });
 
 /** Every metric, by the module that makes it. */
 export async function metricsReference(built: string): Promise<string> {
@@ -10,8 +14,9 @@ export async function metricsReference(built: string): Promise<string> {
   for (const { folder, exports } of await findModules(built, /metrics\.js$/)) {
     const registry = new Registry();
     for (const [name, factory] of Object.entries(exports)) {
-      // What a factory wants besides the registry is only called when the metric is read.
-      if (name.endsWith('Metrics') && typeof factory === 'function') (factory as Factory)(registry, () => 0);
+      if (!name.endsWith('Metrics') || typeof factory !== 'function') continue;
+      if (/^class\b/.test(factory.toString())) new (factory as FactoryClass)(registry, ANYTHING);
+      else (factory as Factory)(registry, ANYTHING);
     }
     const rows = registry.getMetricsAsArray().map((metric) => {
       const { name, help, type, labelNames } = metric as unknown as Described;

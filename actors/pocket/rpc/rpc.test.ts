@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -287,6 +287,31 @@ test('the address is published, and a next life takes the same port', async () =
   await first.behaviour.stop();
   const second = await start(wellPeers(), { address_file });
   assert.equal(second.url, url);
+});
+
+test('a published port that somebody else took is replaced by a free one', async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const taken = `http://127.0.0.1:${(other.address() as { port: number }).port}`;
+  const address_file = join(mkdtempSync(join(tmpdir(), 'rpc-')), 'rpc.url');
+  writeFileSync(address_file, `${taken}\n`);
+  const node = await start(wellPeers(), { address_file });
+  assert.notEqual(node.url, taken);
+  assert.equal((await node.get('/v1/version')).status, 200);
+  assert.equal(readFileSync(address_file, 'utf8'), `${node.url}\n`);
+  await new Promise((resolve) => other.close(resolve));
+});
+
+test('connections beyond the limit are closed, counted, and the others go on', async () => {
+  const node = await start(wellPeers(), { max_connections: 2 });
+  const { hostname, port } = new URL(node.url);
+  const held = [1, 2].map(() => connect(Number(port), hostname).on('error', () => {}));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(await raw(node.url, 'GET /v1/version HTTP/1.1\r\nhost: x\r\n\r\n'), '');
+  assert.match(await node.metrics.metrics(), /potoroo_rpc_connections_dropped_total 1/);
+  for (const socket of held) socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal((await node.get('/v1/version')).status, 200);
 });
 
 test('stop waits for requests in work, but not for ever', async () => {

@@ -175,7 +175,7 @@ function sendError(parts: ServerParts, reply: FastifyReply, error: unknown): Fas
   if (status === 500) parts.log.error({ err: error, route: reply.request.routeOptions.url }, 'request failed');
   if (status === 503 || status === 504) reply.header('retry-after', RETRY_AFTER_S);
   // What is left of a refused body is not read: the connection cannot be used again.
-  if (status === 413 || status === 503) reply.header('connection', 'close');
+  if (!reply.request.raw.complete) reply.header('connection', 'close');
   return reply
     .code(status)
     .type(JSON_TYPE)
