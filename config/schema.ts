@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { telemetryConfigSchema } from '../actors/host/telemetry/config.ts';
+import { consensusConfigSchema } from '../actors/pocket/consensus/config.ts';
+import { p2pConfigSchema } from '../actors/pocket/p2p/config.ts';
+import { rpcConfigSchema } from '../actors/pocket/rpc/config.ts';
+
+/** Postgres cuts longer names silently, and two nodes would share one schema. */
+const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
+
+const file = (standard: string, meaning: string) =>
+  z.string().min(1).default(standard).describe(`${meaning}; relative to the home`);
+
+const logSchema = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least severity that is written'),
+  file: z.string().default('').describe('File that all threads append to; empty: standard error'),
+});
+
+const databaseSchema = z.strictObject({
+  url: z
+    .string()
+    .refine((text) => text === '' || /^postgres(ql)?:\/\//.test(text), 'write postgresql://user@host/database, or ""')
+    .default('')
+    .describe('PostgreSQL server to use; empty: an embedded one that starts and stops with the node'),
+  schema: z
+    .string()
+    .regex(SCHEMA_NAME, 'write a lower-case name of at most 63 letters, digits and underscores')
+    .default('potoroo')
+    .describe('Schema that belongs to this node alone; two nodes on one server need two'),
+});
+
+const signerSchema = z.strictObject({
+  key_file: file('keys/validator.json', 'File of the validator key, mode 0600'),
+  record_file: file('signer/record.json', 'What the signer must never forget; keep it with the key, never delete it'),
+});
+
+/** A section that may be left out altogether. */
+const section = <T extends z.ZodObject>(schema: T) => schema.prefault({} as z.input<T>);
+
+/**
+ * The configuration of a node, composed of its actors' parts. Types, errors, the JSON Schema and the reference
+ * in the documentation are all made from it.
+ */
+export const nodeConfigSchema = z
+  .strictObject({
+    version: z.literal(1).default(1).describe('Version of this format'),
+    genesis_file: file('genesis.json', 'Genesis of the network'),
+    log: section(logSchema),
+    database: section(databaseSchema),
+    signer: section(signerSchema),
+    p2p: section(p2pConfigSchema.extend({ key_file: file('keys/node.key', 'Node key (not the validator key)') })),
+    consensus: section(consensusConfigSchema),
+    rpc: section(rpcConfigSchema),
+    telemetry: section(telemetryConfigSchema),
+  })
+  .superRefine(checkRelations);
+export type NodeConfig = z.infer<typeof nodeConfigSchema>;
+export type NodeConfigInput = z.input<typeof nodeConfigSchema>;
+
+interface Related {
+  consensus: { timeout_ms: number; timeout_cap_ms: number };
+  rpc: { host: string; port: number; max_concurrent_submits: number; max_concurrent_requests: number };
+  telemetry: { host: string; port: number };
+}
+
+/** What no key shows alone. */
+function checkRelations(config: Related, context: z.RefinementCtx): void {
+  const { consensus, rpc, telemetry } = config;
+  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+  if (consensus.timeout_cap_ms < consensus.timeout_ms) {
+    refuse(['consensus', 'timeout_cap_ms'], `write at least consensus.timeout_ms (${consensus.timeout_ms})`);
+  }
+  if (rpc.port !== 0 && rpc.port === telemetry.port && rpc.host === telemetry.host) {
+    refuse(['telemetry', 'port'], `write another port than rpc.port (${rpc.port})`);
+  }
+  if (rpc.max_concurrent_submits > rpc.max_concurrent_requests) {
+    refuse(
+      ['rpc', 'max_concurrent_submits'],
+      `write at most rpc.max_concurrent_requests (${rpc.max_concurrent_requests})`,
+    );
+  }
+}
+
+/** JSON Schema (draft 2020-12) of config.json, for editors and the documentation. */
+export function configJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(nodeConfigSchema, { io: 'input' }) as Record<string, unknown>;
+}
