@@ -7,4 +7,7 @@ export const WASM_ERRORS = {
   TRIE_KEY_INVALID: 'A key or path is too short for a trie that uses it unhashed.',
   TRIE_OPTIONS_INVALID: 'A trie was asked for something that its options exclude.',
   TRIE_WEIGHT_INVALID: 'The weight of a leaf is not an unsigned 64-bit number.',
+  VERIFY_POOL_CLOSED: 'Signatures were sent to a pool that is shutting down.',
+  VERIFY_POOL_FAILED: 'Two threads of the pool died over the same signatures.',
+  VERIFY_QUEUE_FULL: 'More signatures wait for verification than the pool accepts.',
 } as const;
