@@ -2,10 +2,9 @@ import { z } from 'zod';
 import { telemetryConfigSchema } from '../actors/host/telemetry/config.ts';
 import { consensusConfigSchema } from '../actors/pocket/consensus/config.ts';
 import { p2pConfigSchema } from '../actors/pocket/p2p/config.ts';
+import { databaseConfigSchema } from '../actors/pocket/persistence/config.ts';
 import { rpcConfigSchema } from '../actors/pocket/rpc/config.ts';
-
-/** Postgres cuts longer names silently, and two nodes would share one schema. */
-const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
+import { utilityConfigSchema } from '../actors/pocket/utility/config.ts';
 
 const file = (standard: string, meaning: string) =>
   z.string().min(1).default(standard).describe(`${meaning}; relative to the home`);
@@ -16,19 +15,6 @@ const logSchema = z.strictObject({
     .default('info')
     .describe('Least severity that is written'),
   file: z.string().default('').describe('File that all threads append to; empty: standard error'),
-});
-
-const databaseSchema = z.strictObject({
-  url: z
-    .string()
-    .refine((text) => text === '' || /^postgres(ql)?:\/\//.test(text), 'write postgresql://user@host/database, or ""')
-    .default('')
-    .describe('PostgreSQL server to use; empty: an embedded one that starts and stops with the node'),
-  schema: z
-    .string()
-    .regex(SCHEMA_NAME, 'write a lower-case name of at most 63 letters, digits and underscores')
-    .default('potoroo')
-    .describe('Schema that belongs to this node alone; two nodes on one server need two'),
 });
 
 const signerSchema = z.strictObject({
@@ -48,10 +34,11 @@ export const nodeConfigSchema = z
     version: z.literal(1).default(1).describe('Version of this format'),
     genesis_file: file('genesis.json', 'Genesis of the network'),
     log: section(logSchema),
-    database: section(databaseSchema),
+    database: section(databaseConfigSchema),
     signer: section(signerSchema),
     p2p: section(p2pConfigSchema.extend({ key_file: file('keys/node.key', 'Node key (not the validator key)') })),
     consensus: section(consensusConfigSchema),
+    utility: section(utilityConfigSchema),
     rpc: section(rpcConfigSchema),
     telemetry: section(telemetryConfigSchema),
   })
