@@ -176,7 +176,7 @@ function digestOfEncoding(spec: TrieSpec, encoding: Uint8Array): Uint8Array {
 }
 
 /** The digest at level `from` of a subtree whose only leaves are under `digest` at level `to`, along `path`. */
-export function climb(spec: TrieSpec, digest: Uint8Array, path: Uint8Array, from: number, to: number): Uint8Array {
+function climb(spec: TrieSpec, digest: Uint8Array, path: Uint8Array, from: number, to: number): Uint8Array {
   let current = digest;
   for (let level = to - 1; level >= from; level--) {
     current =
