@@ -6,8 +6,15 @@ import { CodedError, toErrorRecord } from '../../runtime/errors.ts';
 import type { LogOptions } from '../../runtime/logging.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { type ChildSpec, type ChildStatus, Supervisor } from '../../runtime/supervisor.ts';
+import type { SignerConfig } from '../host/signer/config.ts';
+import type { TelemetryConfig } from '../host/telemetry/config.ts';
 import { parseGenesis } from './chain/genesis.ts';
+import type { ConsensusStart } from './consensus/config.ts';
+import type { P2pStart } from './p2p/config.ts';
+import type { PersistenceStart } from './persistence/config.ts';
 import { type EmbeddedDatabase, startEmbedded } from './persistence/io/embedded.ts';
+import type { RpcStart } from './rpc/config.ts';
+import type { UtilityConfig } from './utility/config.ts';
 
 /** This file's own extension: `.js` when compiled, `.ts` where Node runs the sources. */
 const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
@@ -90,18 +97,18 @@ function children({ config, version }: NodeOptions, { genesis, networkId, databa
   const { signer, p2p, consensus, utility, rpc, telemetry } = config;
   const database = { ...config.database, url: databaseUrl };
   return [
-    child('host/signer', { keyFile: signer.key_file, recordFile: signer.record_file, networkId }),
+    child<SignerConfig>('host/signer', { keyFile: signer.key_file, recordFile: signer.record_file, networkId }),
     // The mempool is what the journal and the committed state imply: it is built anew with them.
-    child('pocket/persistence', { database, genesis }, ['utility']),
-    child('pocket/p2p', { p2p, genesis }),
-    child('pocket/utility', { ...utility, genesis }),
-    child('pocket/consensus', { consensus, genesis }),
-    child('pocket/rpc', { ...rpc, database_url: databaseUrl, database_schema: database.schema, version }),
-    child('host/telemetry', telemetry),
+    child<PersistenceStart>('pocket/persistence', { database, genesis }, ['utility']),
+    child<P2pStart>('pocket/p2p', { p2p, genesis }),
+    child<UtilityConfig>('pocket/utility', { ...utility, genesis }),
+    child<ConsensusStart>('pocket/consensus', { consensus, genesis }),
+    child<RpcStart>('pocket/rpc', { rpc, database, version }),
+    child<TelemetryConfig>('host/telemetry', telemetry),
   ];
 }
 
-function child(folder: string, config: unknown, dependents: string[] = []): ChildSpec {
+function child<Config>(folder: string, config: Config, dependents: string[] = []): ChildSpec {
   return {
     name: folder.slice(folder.indexOf('/') + 1),
     module: new URL(`../${folder}/index${EXTENSION}`, import.meta.url).href,
