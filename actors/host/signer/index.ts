@@ -7,7 +7,7 @@ import { addressOf } from '../../pocket/chain/address.ts';
 import { certificateSignBytes, encodeCertificate } from '../../pocket/chain/certificate.ts';
 import { consensusSignBytes, MESSAGE_VOTE } from '../../pocket/chain/consensus.ts';
 import { toHex } from '../../pocket/chain/hex.ts';
-import type { SignerConfig } from './config.ts';
+import type { SignerStart } from './config.ts';
 import { checkCertificateRequest } from './core/certify.ts';
 import { checkRequest } from './core/request.ts';
 import { decide, type SafetyState } from './core/rules.ts';
@@ -26,11 +26,11 @@ class Signer {
   readonly #clock: Clock;
   readonly #metrics: SignerMetrics;
 
-  constructor(config: SignerConfig, seed: Uint8Array, record: RecordFile, clock: Clock, metrics: SignerMetrics) {
+  constructor(networkId: string, seed: Uint8Array, record: RecordFile, clock: Clock, metrics: SignerMetrics) {
     this.#seed = seed;
     this.publicKey = publicKeyOf(seed);
     this.address = addressOf(this.publicKey);
-    this.#networkId = config.networkId;
+    this.#networkId = networkId;
     this.#record = record;
     this.#clock = clock;
     this.#metrics = metrics;
@@ -67,22 +67,23 @@ class Signer {
 /** Faults after which the state in memory and on disk may differ: the actor must be started again, or stay dead. */
 const FATAL = new Set(['SIGNER_RECORD_IO', 'SIGNER_RECORD_CHANGED']);
 
-export default defineActor<typeof signerProtocol, SignerConfig>({
+export default defineActor<typeof signerProtocol, SignerStart>({
   protocol: signerProtocol,
   uses: [],
   listens: [],
   async start(context) {
-    const { config, log } = context;
-    const seed = await loadValidatorSeed(config);
+    const { log } = context;
+    const { networkId, signer: config } = context.config;
+    const seed = await loadValidatorSeed(config.key_file);
     const address = addressOf(publicKeyOf(seed));
-    const { file, created } = RecordFile.open(config.recordFile, { address, networkId: config.networkId });
+    const { file, created } = RecordFile.open(config.record_file, { address, networkId });
     const { height, round, step } = file.state;
-    const place = { address: toHex(address), file: config.recordFile, height, round, step };
+    const place = { address: toHex(address), file: config.record_file, height, round, step };
     if (created) log.warn(place, 'new safety record: right only if this key has never signed on this network');
     else log.info(place, 'safety record restored');
 
     const metrics = signerMetrics(context.metrics);
-    const signer = new Signer(config, seed, file, context.clock, metrics);
+    const signer = new Signer(networkId, seed, file, context.clock, metrics);
     const counted = <T>(action: () => T): T => {
       try {
         return action();

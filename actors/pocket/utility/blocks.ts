@@ -78,8 +78,8 @@ export class Blocks {
   #candidates(terms: ProposalTerms): Prepared[] {
     const empty = draftHeader(terms, { height: 0n, timestamp_ms: 0n, stateHash: new Uint8Array(32) }, [], this.#rules);
     const room = this.#rules.maxBlockBytes - encodeHeader(empty).length - STATE_HASHES_BYTES;
-    const { maxProposedTransactions } = this.#context.config;
-    return this.#keeper.mempool.candidates(room, maxProposedTransactions, TRANSACTION_OVERHEAD_BYTES);
+    const { max_proposed_transactions } = this.#context.config.utility;
+    return this.#keeper.mempool.candidates(room, max_proposed_transactions, TRANSACTION_OVERHEAD_BYTES);
   }
 
   /** Decodes and verifies what this node has not seen yet. @throws CodedError BLOCK_INVALID */

@@ -1,26 +1,26 @@
 import { z } from 'zod';
 
-/** Utility's part of the node's configuration. */
+/** Section `utility` of the node's configuration. */
 export const utilityConfigSchema = z.strictObject({
-  maxTransactions: z
+  max_transactions: z
     .int()
     .min(1)
     .max(1_000_000)
     .default(50_000)
     .describe('Transactions in the mempool; when it is full, further ones are refused'),
-  maxBytes: z
+  max_bytes: z
     .int()
     .min(16_384)
     .max(1_073_741_824)
     .default(67_108_864)
     .describe('Bytes of all transactions in the mempool; memory use is about four times as much'),
-  maxPerSender: z
+  max_per_sender: z
     .int()
     .min(1)
     .max(1_000_000)
     .default(10_000)
     .describe('Pending transactions of one account, so that one account cannot fill the mempool alone'),
-  maxProposedTransactions: z
+  max_proposed_transactions: z
     .int()
     .min(1)
     .max(10_000)
@@ -28,8 +28,11 @@ export const utilityConfigSchema = z.strictObject({
     .describe('Transactions in a block that this node proposes; fewer make shorter rounds'),
 });
 
-/** What the actor is given: its settings, and the genesis file of the network. */
-export type UtilityConfig = z.infer<typeof utilityConfigSchema> & {
+export type UtilityConfig = z.infer<typeof utilityConfigSchema>;
+
+/** What the actor is started with. */
+export interface UtilityStart {
+  utility: UtilityConfig;
   /** Text of the genesis file. */
   genesis: string;
-};
+}

@@ -195,7 +195,7 @@ test('pending payments count against the balance', async () => {
 });
 
 test('bounds refuse, and what was accepted stays', async () => {
-  const w = await world({ maxTransactions: 3, maxPerSender: 2 });
+  const w = await world({ max_transactions: 3, max_per_sender: 2 });
   const txs = ['a', 'b', 'c'].map((nonce) => send(alice, carol.address, 1n, nonce));
   assert.deepEqual(await w.submit(...txs), [0, 0, 213]);
   assert.deepEqual(await w.submit(send(bob, carol.address, 1n, 'a')), [0]);

@@ -4,7 +4,7 @@ import { parseGenesis } from '../chain/genesis.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { Blocks } from './blocks.ts';
-import type { UtilityConfig } from './config.ts';
+import type { UtilityStart } from './config.ts';
 import { ledgerRules } from './core/rules.ts';
 import { Intake } from './intake.ts';
 import { MempoolKeeper } from './keeper.ts';
@@ -18,7 +18,7 @@ const PARALLEL_BULK = 64;
 /** Transactions on a page of the mempool. */
 const MAX_PER_PAGE = 1_000;
 
-export default defineActor<typeof utilityProtocol, UtilityConfig>({
+export default defineActor<typeof utilityProtocol, UtilityStart>({
   protocol: utilityProtocol,
   uses: [persistenceProtocol, p2pProtocol],
   listens: [persistenceProtocol, p2pProtocol],

@@ -3,7 +3,7 @@ import { toErrorRecord } from '../../../runtime/errors.ts';
 import type { MessageOf } from '../../../runtime/protocol.ts';
 import { toHex } from '../chain/hex.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
-import type { UtilityConfig } from './config.ts';
+import type { UtilityStart } from './config.ts';
 import { stateView } from './core/ledger.ts';
 import { type Dropped, Mempool } from './core/mempool.ts';
 import { RecentBlocks } from './core/recent.ts';
@@ -11,7 +11,7 @@ import type { LedgerRules } from './core/rules.ts';
 import type { UtilityMetrics } from './metrics.ts';
 import type { UtilityProtocol } from './protocol.ts';
 
-export type UtilityContext = Context<UtilityProtocol, UtilityConfig>;
+export type UtilityContext = Context<UtilityProtocol, UtilityStart>;
 type Committed = MessageOf<(typeof persistenceProtocol)['emit']['committed']>;
 
 /** Transactions judged anew by one question to persistence. */
@@ -31,7 +31,7 @@ export class MempoolKeeper {
     this.#context = context;
     this.#rules = rules;
     this.#metrics = metrics;
-    this.mempool = new Mempool(context.config);
+    this.mempool = new Mempool(context.config.utility);
   }
 
   /** Height of the block that an admitted transaction may be in first. */

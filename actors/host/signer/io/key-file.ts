@@ -1,11 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { CodedError, toErrorRecord } from '../../../../runtime/errors.ts';
 import { fromHex } from '../../../pocket/chain/hex.ts';
-import type { SignerConfig } from '../config.ts';
 
 /** Reads the seed of the validator key. @throws CodedError SIGNER_KEY_UNREADABLE, SIGNER_KEY_MODE */
-export async function loadValidatorSeed(config: SignerConfig): Promise<Uint8Array> {
-  const path = config.keyFile;
+export async function loadValidatorSeed(path: string): Promise<Uint8Array> {
   try {
     if ((statSync(path).mode & 0o077) !== 0) {
       throw new CodedError('SIGNER_KEY_MODE', `${path} may be read by others: chmod 600 it.`, { path });

@@ -18,21 +18,21 @@ const refused = (code: string) => (error: unknown) => hasCode(error, code);
 
 test('full means refusal, by count, bytes and sender', () => {
   const one = tx(0, 0);
-  const byCount = new Mempool({ maxTransactions: 1, maxBytes: 10_000, maxPerSender: 9 });
+  const byCount = new Mempool({ max_transactions: 1, max_bytes: 10_000, max_per_sender: 9 });
   byCount.add(one, 5n, true);
   assert.throws(() => byCount.checkRoom(tx(1, 0)), refused('MEMPOOL_FULL'));
-  const byBytes = new Mempool({ maxTransactions: 9, maxBytes: one.bytes.length * 2 - 1, maxPerSender: 9 });
+  const byBytes = new Mempool({ max_transactions: 9, max_bytes: one.bytes.length * 2 - 1, max_per_sender: 9 });
   byBytes.checkRoom(one);
   byBytes.add(one, 5n, true);
   assert.throws(() => byBytes.checkRoom(tx(1, 0)), refused('MEMPOOL_FULL'));
-  const bySender = new Mempool({ maxTransactions: 9, maxBytes: 10_000, maxPerSender: 1 });
+  const bySender = new Mempool({ max_transactions: 9, max_bytes: 10_000, max_per_sender: 1 });
   bySender.add(one, 5n, true);
   assert.throws(() => bySender.checkRoom(tx(0, 1)), refused('SENDER_LIMIT'));
   bySender.checkRoom(tx(1, 0));
 });
 
 test('candidates come in order of arrival and stop at the first that does not fit', () => {
-  const mempool = new Mempool({ maxTransactions: 9, maxBytes: 10_000, maxPerSender: 9 });
+  const mempool = new Mempool({ max_transactions: 9, max_bytes: 10_000, max_per_sender: 9 });
   const all = [tx(2, 0), tx(0, 0), tx(1, 0)];
   for (const one of all) mempool.add(one, 1n, true);
   const size = all[0]!.bytes.length + 4;
@@ -55,7 +55,7 @@ const anyStep = fc.oneof(
 );
 
 test('its books are those of a plain list, whatever happens', () => {
-  const limits = { maxTransactions: 12, maxBytes: 2_500, maxPerSender: 5 };
+  const limits = { max_transactions: 12, max_bytes: 2_500, max_per_sender: 5 };
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
       const mempool = new Mempool(limits);
@@ -65,8 +65,8 @@ test('its books are those of a plain list, whatever happens', () => {
         if (step.do === 'add') {
           const one = tx(step.from, step.nonce, step.last);
           const size = list.reduce((sum, { one: { bytes } }) => sum + bytes.length, 0);
-          const full = list.length >= limits.maxTransactions || size + one.bytes.length > limits.maxBytes;
-          const many = list.filter(({ one: { sender } }) => sender === one.sender).length >= limits.maxPerSender;
+          const full = list.length >= limits.max_transactions || size + one.bytes.length > limits.max_bytes;
+          const many = list.filter(({ one: { sender } }) => sender === one.sender).length >= limits.max_per_sender;
           const known = list.some(({ one: { hashHex } }) => hashHex === one.hashHex);
           assert.equal(mempool.sameAs(one.replayHex), known ? one.hashHex : undefined);
           if (known || one.transaction.validUntilHeight < next) continue;

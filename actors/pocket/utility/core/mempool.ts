@@ -3,9 +3,9 @@ import type { Prepared } from './prepared.ts';
 
 /** What the mempool holds at most. Full means refusal: what was accepted is never evicted for what comes later. */
 export interface MempoolLimits {
-  readonly maxTransactions: number;
-  readonly maxBytes: number;
-  readonly maxPerSender: number;
+  readonly max_transactions: number;
+  readonly max_bytes: number;
+  readonly max_per_sender: number;
 }
 
 interface Entry {
@@ -77,18 +77,18 @@ export class Mempool {
 
   /** Checks the bounds. @throws CodedError MEMPOOL_FULL, SENDER_LIMIT */
   checkRoom(prepared: Prepared): void {
-    const { maxTransactions, maxBytes, maxPerSender } = this.#limits;
-    if (this.#entries.size >= maxTransactions || this.#bytes + prepared.bytes.length > maxBytes) {
+    const { max_transactions, max_bytes, max_per_sender } = this.#limits;
+    if (this.#entries.size >= max_transactions || this.#bytes + prepared.bytes.length > max_bytes) {
       throw new CodedError('MEMPOOL_FULL', 'The mempool is full; submit the same transaction again in some seconds.', {
         transactions: this.#entries.size,
         bytes: this.#bytes,
       });
     }
-    if ((this.#senders.get(prepared.sender)?.entries.size ?? 0) >= maxPerSender) {
+    if ((this.#senders.get(prepared.sender)?.entries.size ?? 0) >= max_per_sender) {
       throw new CodedError(
         'SENDER_LIMIT',
-        `The account has ${maxPerSender} pending transactions; submit this one again when some are committed.`,
-        { sender: prepared.sender, limit: maxPerSender },
+        `The account has ${max_per_sender} pending transactions; submit this one again when some are committed.`,
+        { sender: prepared.sender, limit: max_per_sender },
       );
     }
   }

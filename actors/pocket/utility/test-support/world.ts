@@ -10,6 +10,7 @@ import { transactionHash } from '../../chain/transaction.ts';
 import { consensusProtocol } from '../../consensus/protocol.ts';
 import { p2pProtocol } from '../../p2p/protocol.ts';
 import { type AccountRow, persistenceProtocol } from '../../persistence/protocol.ts';
+import { utilityConfigSchema } from '../config.ts';
 import utility from '../index.ts';
 import { type UtilityProtocol, utilityProtocol } from '../protocol.ts';
 
@@ -190,11 +191,11 @@ export class World {
 
   constructor(genesis: string, settings: object = {}) {
     this.store = new Store(genesis);
-    const defaults = { maxTransactions: 1_000, maxBytes: 1_000_000, maxPerSender: 100, maxProposedTransactions: 500 };
+    const utilityConfig = utilityConfigSchema.parse(settings);
     const actors = [
       { definition: persistenceOf(this.store), config: {} },
       { definition: this.#p2p(), config: {} },
-      { definition: utility, config: { genesis, ...defaults, ...settings } },
+      { definition: utility, config: { genesis, utility: utilityConfig } },
       { definition: this.#consensus(), config: {} },
     ];
     this.host = new SingleThreadHost(actors as unknown as HostedActor[], { seed: 1n, start_ms: 1_000_000 });
