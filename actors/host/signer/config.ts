@@ -16,4 +16,6 @@ export interface SignerStart {
   signer: SignerConfig;
   /** Network that the key signs for; the record is bound to it. */
   networkId: string;
+  /** Of the key file, where it is encrypted. */
+  password?: string;
 }

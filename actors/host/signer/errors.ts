@@ -15,7 +15,5 @@ export const SIGNER_ERRORS = {
   SIGNER_RECORD_TOO_LARGE: 'The quorum certificates do not fit the fixed size of the safety record.',
   SIGNER_RECORD_IO:
     'The safety record could not be read or made durable; nothing is signed until the signer is restarted.',
-  SIGNER_KEY_UNREADABLE: 'The validator key file is missing, unreadable or not a key file.',
-  SIGNER_KEY_MODE: 'The validator key file may be read by others; it must have mode 0600 or 0400.',
   CERTIFICATE_INVALID: 'The request for a stream certificate has a malformed peer id or an expiry out of range.',
 } as const;

@@ -1,3 +1,4 @@
+import { loadKey } from '../../../config/keystore.ts';
 import { defineActor } from '../../../runtime/actor.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../runtime/errors.ts';
@@ -11,7 +12,6 @@ import type { SignerStart } from './config.ts';
 import { checkCertificateRequest } from './core/certify.ts';
 import { checkRequest } from './core/request.ts';
 import { decide, type SafetyState } from './core/rules.ts';
-import { loadValidatorSeed } from './io/key-file.ts';
 import { RecordFile } from './io/record-file.ts';
 import { type SignerMetrics, signerMetrics } from './metrics.ts';
 import { type SignRequest, signerProtocol } from './protocol.ts';
@@ -73,8 +73,8 @@ export default defineActor<typeof signerProtocol, SignerStart>({
   listens: [],
   async start(context) {
     const { log } = context;
-    const { networkId, signer: config } = context.config;
-    const seed = await loadValidatorSeed(config.key_file);
+    const { networkId, signer: config, password } = context.config;
+    const { seed } = await loadKey(config.key_file, password);
     const address = addressOf(publicKeyOf(seed));
     const { file, created } = RecordFile.open(config.record_file, { address, networkId });
     const { height, round, step } = file.state;

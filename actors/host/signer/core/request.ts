@@ -46,9 +46,11 @@ export function checkRequest(request: SignRequest): CheckedRequest {
   if (!Number.isInteger(round) || round < 0 || round > MAX_ROUND) throw invalid('its round is out of range');
   checkBlockHash(step, blockHash);
   if (justify !== null && !(justify instanceof Uint8Array)) throw invalid('its justification is not bytes');
-  const justifyQc = justify === null ? null : decodeQc(justify);
+  // A copy: the record keeps it, and would keep the whole message that it came in.
+  const qc = justify === null ? null : Uint8Array.from(justify);
+  const justifyQc = qc === null ? null : decodeQc(qc);
   checkJustify(request, justifyQc);
-  return { type, height, round, step, blockHash, justify, justifyQc };
+  return { type, height, round, step, blockHash, justify: qc, justifyQc };
 }
 
 function checkBlockHash(step: number, blockHash: Uint8Array | null): void {
