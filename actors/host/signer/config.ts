@@ -8,7 +8,7 @@ export const signerConfigSchema = z.strictObject({
     .min(1)
     .describe('File of the safety record; keep it with the key, never copy it to a second node, never delete it'),
 });
-export type SignerConfig = z.infer<typeof signerConfigSchema>;
+type SignerConfig = z.infer<typeof signerConfigSchema>;
 
 /** What the actor is started with. */
 export interface SignerStart {

@@ -28,7 +28,7 @@ export const utilityConfigSchema = z.strictObject({
     .describe('Transactions in a block that this node proposes; fewer make shorter rounds'),
 });
 
-export type UtilityConfig = z.infer<typeof utilityConfigSchema>;
+type UtilityConfig = z.infer<typeof utilityConfigSchema>;
 
 /** What the actor is started with. */
 export interface UtilityStart {

@@ -3,13 +3,12 @@ import { type ErrorRecord, toErrorRecord } from '../../../../runtime/errors.ts';
 export const RESULT_OK = 0;
 export const RESULT_DUPLICATE = 35;
 export const RESULT_INSUFFICIENT_FUNDS = 41;
-export const RESULT_COMMITTED = 95;
 
 /**
  * The number that a client sees for each reason of a refusal. Below 200 they are the earlier implementation's;
  * from 201 on they are ours. Numbers are never given a second meaning.
  */
-export const RESULT_CODES: Readonly<Record<string, number>> = {
+const RESULT_CODES: Readonly<Record<string, number>> = {
   TX_SIGNER_INVALID: 3,
   TX_SIGNATURE_INVALID: 10,
   TX_ADDRESS_EMPTY: 20,
@@ -21,7 +20,7 @@ export const RESULT_CODES: Readonly<Record<string, number>> = {
   TX_DUPLICATE: RESULT_DUPLICATE,
   INSUFFICIENT_FUNDS: RESULT_INSUFFICIENT_FUNDS,
   TX_PUBLIC_KEY_LENGTH: 50,
-  TX_COMMITTED: RESULT_COMMITTED,
+  TX_COMMITTED: 95,
   TX_UNKNOWN_MESSAGE: 131,
   TX_WRONG_NETWORK: 201,
   TX_EXPIRED: 202,

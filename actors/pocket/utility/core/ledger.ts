@@ -51,7 +51,7 @@ class Balances {
 }
 
 /** The state inside a block: transactions one after the other, then the end of the block. */
-export class BlockLedger {
+class BlockLedger {
   readonly #rules: LedgerRules;
   readonly #height: bigint;
   readonly #accounts: Balances;
