@@ -6,7 +6,7 @@ import { CodedError, toErrorRecord } from '../../runtime/errors.ts';
 import type { LogOptions } from '../../runtime/logging.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { type ChildSpec, type ChildStatus, Supervisor } from '../../runtime/supervisor.ts';
-import type { SignerConfig } from '../host/signer/config.ts';
+import type { SignerStart } from '../host/signer/config.ts';
 import type { TelemetryConfig } from '../host/telemetry/config.ts';
 import { parseGenesis } from './chain/genesis.ts';
 import type { ConsensusStart } from './consensus/config.ts';
@@ -14,7 +14,7 @@ import type { P2pStart } from './p2p/config.ts';
 import type { PersistenceStart } from './persistence/config.ts';
 import { type EmbeddedDatabase, startEmbedded } from './persistence/io/embedded.ts';
 import type { RpcStart } from './rpc/config.ts';
-import type { UtilityConfig } from './utility/config.ts';
+import type { UtilityStart } from './utility/config.ts';
 
 /** This file's own extension: `.js` when compiled, `.ts` where Node runs the sources. */
 const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
@@ -97,11 +97,11 @@ function children({ config, version }: NodeOptions, { genesis, networkId, databa
   const { signer, p2p, consensus, utility, rpc, telemetry } = config;
   const database = { ...config.database, url: databaseUrl };
   return [
-    child<SignerConfig>('host/signer', { keyFile: signer.key_file, recordFile: signer.record_file, networkId }),
+    child<SignerStart>('host/signer', { signer, networkId }),
     // The mempool is what the journal and the committed state imply: it is built anew with them.
     child<PersistenceStart>('pocket/persistence', { database, genesis }, ['utility']),
     child<P2pStart>('pocket/p2p', { p2p, genesis }),
-    child<UtilityConfig>('pocket/utility', { ...utility, genesis }),
+    child<UtilityStart>('pocket/utility', { utility, genesis }),
     child<ConsensusStart>('pocket/consensus', { consensus, genesis }),
     child<RpcStart>('pocket/rpc', { rpc, database, version }),
     child<TelemetryConfig>('host/telemetry', telemetry),
