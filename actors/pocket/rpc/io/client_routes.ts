@@ -6,6 +6,7 @@ import type { SubmitResult, UtilityProtocol } from '../../utility/protocol.ts';
 import { errorAnswer, submitAnswer, submitBatchAnswer } from '../core/answers.ts';
 import { Gate } from '../core/gate.ts';
 import { broadcastBatchRequest, broadcastRequest } from '../core/requests.ts';
+import { RPC_ERRORS } from '../errors.ts';
 import type { RpcMetrics } from '../metrics.ts';
 
 interface ClientParts {
@@ -23,9 +24,8 @@ export function clientRoutes(app: FastifyInstance, parts: ClientParts): void {
 
   const submit = (transactions: Uint8Array[]): Promise<SubmitResult[]> =>
     gate.run(async () => {
-      if (!parts.utility.ready) {
-        throw new CodedError('BACKPRESSURE', 'the mempool takes no more for the moment: submit the same bytes again');
-      }
+      // Not ready is also what a peer between two lives is: for the client both are the same.
+      if (!parts.utility.ready) throw new CodedError('BACKPRESSURE', RPC_ERRORS.BACKPRESSURE);
       const { results } = await parts.utility.ask('submit', { transactions });
       for (const { code } of results) parts.metrics.submitted.inc({ code: String(code) });
       return results;
