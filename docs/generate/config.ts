@@ -1,7 +1,4 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
+import { configJsonSchema } from '../../config/schema.ts';
 import { GENERATED, table } from './modules.ts';
 
 const HEAD = ['key', 'type', 'default', 'meaning'];
@@ -18,10 +15,9 @@ type JsonSchema = {
   items?: JsonSchema;
 };
 
-/** Every configuration key, from the schema that checks the file; null while there is none. */
-export async function configReference(built: string): Promise<string | null> {
-  const schema = await nodeSchema(built);
-  if (schema === null) return null;
+/** Every configuration key, from the schema that checks the file. */
+export async function configReference(): Promise<string> {
+  const schema = nodeSchema();
   const sections: string[] = [];
   const single: string[][] = [];
   for (const [name, part] of Object.entries(schema.properties ?? {})) {
@@ -38,16 +34,12 @@ ${sections.join('\n')}`;
 }
 
 /** JSON Schema of the configuration file, for editors. */
-export async function configSchemaReference(built: string): Promise<string | null> {
-  const schema = await nodeSchema(built);
-  return schema === null ? null : `${JSON.stringify(schema, null, 2)}\n`;
+export async function configSchemaReference(): Promise<string> {
+  return `${JSON.stringify(nodeSchema(), null, 2)}\n`;
 }
 
-async function nodeSchema(built: string): Promise<JsonSchema | null> {
-  const path = join(built, 'config', 'schema.js');
-  if (!existsSync(path)) return null;
-  const { nodeConfigSchema } = (await import(pathToFileURL(path).href)) as { nodeConfigSchema: z.ZodType };
-  return z.toJSONSchema(nodeConfigSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+function nodeSchema(): JsonSchema {
+  return configJsonSchema() as JsonSchema;
 }
 
 function keys(schema: JsonSchema, path: string): string[][] {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { pino } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Behaviour, Context, Observation } from '../../../runtime/actor.ts';
@@ -16,9 +16,14 @@ import definition from './index.ts';
 import type { TelemetryProtocol } from './protocol.ts';
 
 let running: Behaviour<TelemetryProtocol> | undefined;
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'telemetry-'));
+});
 afterEach(async () => {
   await running?.stop();
   running = undefined;
+  rmSync(folder, { recursive: true });
 });
 
 interface Started {
@@ -32,7 +37,7 @@ async function start(
   config: Partial<TelemetryConfig> = {},
 ): Promise<Started> {
   const own = new Registry();
-  const address_file = join(mkdtempSync(join(tmpdir(), 'telemetry-')), 'telemetry.url');
+  const address_file = join(folder, 'telemetry.url');
   const context: Context<TelemetryProtocol, TelemetryConfig> = {
     name: 'telemetry',
     incarnation: 1,

@@ -26,7 +26,7 @@ export const rpcConfigSchema = z.strictObject({
   headers_timeout_ms: timeout_ms(10_000, 'Longest time to receive the headers of a request.'),
   keep_alive_timeout_ms: timeout_ms(5_000, 'Idle time after which a kept connection is closed.'),
   idle_timeout_ms: timeout_ms(60_000, 'Silence after which any connection is closed.'),
-  drain_timeout_ms: timeout_ms(2_000, 'At stop: time for requests in work before connections are cut.'),
+  drain_timeout_ms: timeout_ms(1_500, 'At stop: time for requests in work before connections are cut.'),
   database_connections: z.int().min(1).max(32).default(4).describe('Connections of the read-only pool.'),
   max_concurrent_queries: z.int().min(1).max(10_000).default(64).describe('Queries in work or waiting; more get 503.'),
   statement_timeout_ms: timeout_ms(5_000, 'Longest time of one SQL statement; the client gets 504.'),

@@ -13,7 +13,7 @@ export const RPC_ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: 'The content type is not application/json (415).',
   RPC_BUSY: 'Too many requests are in work (503). Repeat after the time in `retry-after`.',
   RPC_STOPPING: 'The node is stopping (503). Repeat after it is back, or ask another node.',
-  BACKPRESSURE: 'The mempool takes no more for the moment (503). Submit the same bytes again.',
+  BACKPRESSURE: 'The mempool takes no more for the moment, or is being restarted (503). Submit the same bytes again.',
   NOT_READY: 'The node answers but is not ready: it is syncing or a part of it is restarting (503).',
   ACTOR_RESTARTED: 'The part of the node that was asked is restarting (503). Repeat the request.',
   MAILBOX_FULL: 'The part of the node that was asked has too much work (503). Repeat the request.',

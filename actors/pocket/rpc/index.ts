@@ -40,7 +40,7 @@ async function start(context: Context<RpcProtocol, RpcStart>): Promise<Behaviour
     ready: () => listen(app, parts),
     async stop() {
       await close(app, parts);
-      await database.stop(config.drain_timeout_ms);
+      await database.stop();
     },
   };
 }

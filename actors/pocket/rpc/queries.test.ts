@@ -273,7 +273,7 @@ test('the pool cannot write', async () => {
     database.query('write', (sql) => sql`delete from tx`),
     /read-only transaction/,
   );
-  await database.stop(100);
+  await database.stop();
 });
 
 test('a slow query is ended, and the next one is served', async () => {

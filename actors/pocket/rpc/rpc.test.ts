@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { CodedError, hasCode } from '../../../runtime/errors.ts';
 import type { RpcConfig } from './config.ts';
 import { call, type Peers, startNode, type TestNode, wellPeers } from './test-node.ts';
@@ -14,8 +14,13 @@ const BATCH = '/v1/client/broadcast_txs_sync';
 const SINGLE = '/v1/client/broadcast_tx_sync';
 
 const running: TestNode[] = [];
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rpc-'));
+});
 afterEach(async () => {
   for (const node of running.splice(0)) await node.behaviour.stop();
+  rmSync(folder, { recursive: true });
 });
 
 async function start(peers: Peers = wellPeers(), config: Partial<RpcConfig> = {}): Promise<TestNode> {
@@ -280,7 +285,7 @@ test('a busy port names the port and the configuration key', async () => {
 });
 
 test('the address is published, and a next life takes the same port', async () => {
-  const address_file = join(mkdtempSync(join(tmpdir(), 'rpc-')), 'rpc.url');
+  const address_file = join(folder, 'rpc.url');
   const first = await startNode(wellPeers(), { address_file });
   const { url } = first;
   assert.equal(readFileSync(address_file, 'utf8'), `${url}\n`);
@@ -293,7 +298,7 @@ test('a published port that somebody else took is replaced by a free one', async
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const taken = `http://127.0.0.1:${(other.address() as { port: number }).port}`;
-  const address_file = join(mkdtempSync(join(tmpdir(), 'rpc-')), 'rpc.url');
+  const address_file = join(folder, 'rpc.url');
   writeFileSync(address_file, `${taken}\n`);
   const node = await start(wellPeers(), { address_file });
   assert.notEqual(node.url, taken);

@@ -2,11 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import type { Peer } from '../../../../runtime/actor.ts';
 import { CodedError } from '../../../../runtime/errors.ts';
-import { fromHex } from '../../chain/hex.ts';
 import type { SubmitResult, UtilityProtocol } from '../../utility/protocol.ts';
 import { errorAnswer, submitAnswer, submitBatchAnswer } from '../core/answers.ts';
 import { Gate } from '../core/gate.ts';
 import { broadcastBatchRequest, broadcastRequest } from '../core/requests.ts';
+import { RPC_ERRORS } from '../errors.ts';
 import type { RpcMetrics } from '../metrics.ts';
 
 interface ClientParts {
@@ -24,9 +24,8 @@ export function clientRoutes(app: FastifyInstance, parts: ClientParts): void {
 
   const submit = (transactions: Uint8Array[]): Promise<SubmitResult[]> =>
     gate.run(async () => {
-      if (!parts.utility.ready) {
-        throw new CodedError('BACKPRESSURE', 'the mempool takes no more for the moment: submit the same bytes again');
-      }
+      // Not ready is also what a peer between two lives is: for the client both are the same.
+      if (!parts.utility.ready) throw new CodedError('BACKPRESSURE', RPC_ERRORS.BACKPRESSURE);
       const { results } = await parts.utility.ask('submit', { transactions });
       for (const { code } of results) parts.metrics.submitted.inc({ code: String(code) });
       return results;
@@ -42,7 +41,7 @@ export function clientRoutes(app: FastifyInstance, parts: ClientParts): void {
         response: { 200: submitAnswer, ...FAILURES },
       },
     },
-    async (request) => (await submit([fromHex(request.body.raw_hex_bytes.toLowerCase())]))[0],
+    async (request) => (await submit([Buffer.from(request.body.raw_hex_bytes, 'hex')]))[0],
   );
   app.post<{ Body: z.infer<typeof broadcastBatchRequest> }>(
     '/v1/client/broadcast_txs_sync',
@@ -56,7 +55,7 @@ export function clientRoutes(app: FastifyInstance, parts: ClientParts): void {
       },
     },
     async (request) => ({
-      results: await submit(request.body.raw_hex_bytes.map((one) => fromHex(one.toLowerCase()))),
+      results: await submit(request.body.raw_hex_bytes.map((one) => Buffer.from(one, 'hex'))),
     }),
   );
 }

@@ -20,6 +20,8 @@ interface DatabaseOptions {
 const GRACE_MS = 1_000;
 /** How long a connection attempt may take, in seconds. */
 const CONNECT_TIMEOUT_S = 3;
+/** For the server to take leave of the connections, in seconds. */
+const CLOSE_TIMEOUT_S = 0.3;
 /** Pause between connection attempts, in seconds: short, because each request pays it while the database is down. */
 const RECONNECT_S = 0.1;
 
@@ -53,8 +55,9 @@ export class Database {
     }
   }
 
-  async stop(timeout_ms: number): Promise<void> {
-    await this.#sql.end({ timeout: timeout_ms / 1_000 });
+  /** Called when no request is left: whatever query still runs has nobody to answer. */
+  async stop(): Promise<void> {
+    await this.#sql.end({ timeout: CLOSE_TIMEOUT_S });
   }
 
   #withDeadline<T>(run: (sql: Sql) => Promise<T>): Promise<T> {
