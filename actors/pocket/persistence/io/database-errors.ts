@@ -1,7 +1,7 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 
-/** The server is not there, goes away, or asks to try again: socket errors, postgres.js, SQLSTATE. */
-const CONNECTION_CODES = new Set([
+/** The socket is gone or never was: Node and postgres.js. */
+const SOCKET_CODES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
@@ -19,16 +19,20 @@ const CONNECTION_CODES = new Set([
   'ENETUNREACH',
   'ERR_STREAM_DESTROYED',
   'ERR_STREAM_PREMATURE_CLOSE',
-  // admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout
+  // admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout, idle_in_transaction_session_timeout
   '57P01',
   '57P02',
   '57P03',
   '57P05',
-  // too_many_connections, query_canceled (statement_timeout), idle_in_transaction_session_timeout
-  '53300',
-  '57014',
   '25P03',
-  // serialization_failure, deadlock_detected, lock_not_available
+  // too_many_connections
+  '53300',
+]);
+
+/** The server lives and asks to try again. */
+const RETRY_CODES = new Set([
+  // query_canceled (statement_timeout), serialization_failure, deadlock_detected, lock_not_available
+  '57014',
   '40001',
   '40P01',
   '55P03',
@@ -42,10 +46,24 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
+/** A connection that gave no answer in time, or is not the one a transaction began on. */
+export class LostConnection extends Error {
+  readonly code = 'CONNECTION_CLOSED';
+
+  constructor() {
+    super('the connection was lost');
+  }
+}
+
+/** True if the connection that the work was done on is of no more use. */
+export function isLostConnection(error: unknown): boolean {
+  const code = codeOf(error);
+  return SOCKET_CODES.has(code) || code.startsWith('08');
+}
+
 /** True if the same work may succeed when it is done again. */
 export function isConnectionError(error: unknown): boolean {
-  const code = codeOf(error);
-  return CONNECTION_CODES.has(code) || code.startsWith('08');
+  return isLostConnection(error) || RETRY_CODES.has(codeOf(error));
 }
 
 /** Turns what postgres.js or the system says into what an operator can act on; other errors pass. */

@@ -1,11 +1,9 @@
 import type { Logger } from 'pino';
-import postgres from 'postgres';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { CodedError } from '../../../../runtime/errors.ts';
-import { coded, isConnectionError } from './database-errors.ts';
+import { Client, type Sql } from './client.ts';
+import { coded, isConnectionError, isLostConnection, LostConnection } from './database-errors.ts';
 
-type Types = { bigint: bigint; numeric: bigint };
-export type Sql = postgres.Sql<Types>;
 /** Gives the connection of a transaction, for one statement; throws if it is no longer the one that began it. */
 export type Transaction = () => Sql;
 
@@ -17,8 +15,6 @@ export const LONG_ATTEMPT_MS = 3_600_000;
 const MAX_WAIT_MS = 25_000;
 const FIRST_DELAY_MS = 20;
 const MAX_DELAY_MS = 1_000;
-const CONNECT_TIMEOUT_S = 5;
-const CLOSE_TIMEOUT_S = 2;
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -39,23 +35,25 @@ export class Database {
   readonly #options: DatabaseOptions;
   /** The URL without its password, for people. */
   readonly address: string;
-  #readers: Sql;
+  readonly #readers: Client;
   /**
    * One connection for transactions. postgres.js's own `begin` sends its rollback to a connection that was just
    * lost, which throws outside any promise; with a client of one connection we see the loss and send nothing.
    */
-  #writer: Sql;
-  /** Counts lost writer connections: a transaction must not go on on another connection than it began on. */
-  #losses = 0;
+  readonly #writer: Client;
   #writing: Promise<unknown> = Promise.resolve();
   #downSince_ms: number | null = null;
   #closed = false;
 
+  /** @throws DATABASE_URL_INVALID */
   constructor(options: DatabaseOptions) {
     this.#options = options;
     this.address = withoutPassword(options.url);
-    this.#readers = this.#connect(Math.max(1, options.poolSize - 1));
-    this.#writer = this.#connect(1, () => this.#losses++);
+    const { url, schema, clock, poolSize } = options;
+    const socketDirectory = socketDirectoryOf(url);
+    const common = { url, schema, clock, socketDirectory, statementTimeout_ms: ATTEMPT_TIMEOUT_MS };
+    this.#readers = new Client({ ...common, connections: poolSize - 1 });
+    this.#writer = new Client({ ...common, connections: 1 });
   }
 
   /**
@@ -64,7 +62,7 @@ export class Database {
    * @throws DATABASE_UNREACHABLE, DATABASE_REFUSED
    */
   run<T>(deadline_ms: number, work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#repeat(deadline_ms, () => work(this.#readers));
+    return this.#repeat(deadline_ms, () => this.#readers.use(ATTEMPT_TIMEOUT_MS, work));
   }
 
   /**
@@ -77,42 +75,23 @@ export class Database {
     work: (tx: Transaction) => Promise<T>,
     attempt_ms = ATTEMPT_TIMEOUT_MS,
   ): Promise<T> {
-    const turn = this.#writing.then(() => this.#repeat(deadline_ms, () => this.#attempt(work), attempt_ms));
+    const attempt = (sql: Sql, losses: () => number) => inTransaction(sql, losses, work);
+    const turn = this.#writing.then(() => this.#repeat(deadline_ms, () => this.#writer.use(attempt_ms, attempt)));
     this.#writing = turn.catch(() => undefined);
     return turn;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#readers, this.#writer].map((sql) => sql.end({ timeout: CLOSE_TIMEOUT_S })));
+    await Promise.all([this.#readers.close(), this.#writer.close()]);
   }
 
-  async #attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const writer = this.#writer;
-    await writer`begin`;
-    const losses = this.#losses;
-    const tx = (): Sql => {
-      if (this.#losses !== losses || this.#writer !== writer) throw lostConnection();
-      return writer;
-    };
-    try {
-      const result = await work(tx);
-      const { command } = await tx()`commit`;
-      // The server answers a commit of a failed transaction by rolling back, without an error.
-      if (command !== 'COMMIT') throw new Error('the transaction was rolled back: a COPY in it failed');
-      return result;
-    } catch (error) {
-      if (this.#losses === losses && this.#writer === writer) await writer`rollback`.catch(() => undefined);
-      throw error;
-    }
-  }
-
-  async #repeat<T>(deadline_ms: number, attempt: () => Promise<T>, attempt_ms = ATTEMPT_TIMEOUT_MS): Promise<T> {
+  async #repeat<T>(deadline_ms: number, attempt: () => Promise<T>): Promise<T> {
     const { clock } = this.#options;
     const until_ms = Math.min(deadline_ms, clock.now() + MAX_WAIT_MS);
     for (let delay_ms = FIRST_DELAY_MS; ; delay_ms = Math.min(delay_ms * 2, MAX_DELAY_MS)) {
       try {
-        const result = await this.#inTime(attempt(), attempt_ms);
+        const result = await attempt();
         this.#up();
         return result;
       } catch (error) {
@@ -123,67 +102,6 @@ export class Database {
         await new Promise<void>((resolve) => clock.after(delay_ms, resolve));
       }
     }
-  }
-
-  /** Waits for an answer; a connection that gives none is dropped with its siblings. */
-  async #inTime<T>(work: Promise<T>, limit_ms: number): Promise<T> {
-    let cancel = (): void => undefined;
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#options.clock.after(limit_ms, () => reject(lostConnection()));
-    });
-    try {
-      return await Promise.race([work, late]);
-    } catch (error) {
-      if (error instanceof LostConnection && !this.#closed) this.#replaceConnections();
-      throw error;
-    } finally {
-      cancel();
-    }
-  }
-
-  #replaceConnections(): void {
-    const old = [this.#readers, this.#writer];
-    this.#readers = this.#connect(Math.max(1, this.#options.poolSize - 1));
-    this.#writer = this.#connect(1, () => this.#losses++);
-    for (const sql of old) sql.end({ timeout: 0 }).catch(() => undefined);
-  }
-
-  #connect(max: number, onclose: () => void = () => undefined): Sql {
-    const { url, schema, log } = this.#options;
-    const host = socketDirectory(url);
-    return postgres(url, {
-      ...(host === undefined ? {} : { host }),
-      max,
-      onclose,
-      connect_timeout: CONNECT_TIMEOUT_S,
-      // Connections are kept: closing idle ones would only make the next vote wait.
-      idle_timeout: 0,
-      max_lifetime: 0,
-      // The waiting between attempts is ours; the library's own grows to 20 s.
-      backoff: () => 0.01,
-      fetch_types: false,
-      onnotice: (notice) => log.debug({ notice: notice.message }, 'database notice'),
-      types: {
-        bigint: {
-          to: 20,
-          from: [20],
-          serialize: (value: bigint) => String(value),
-          parse: (text: string) => BigInt(text),
-        },
-        numeric: {
-          to: 1700,
-          from: [1700],
-          serialize: (value: bigint) => String(value),
-          parse: (text: string) => BigInt(text),
-        },
-      },
-      connection: {
-        application_name: 'potoroo persistence',
-        search_path: `"${schema}"`,
-        statement_timeout: ATTEMPT_TIMEOUT_MS,
-        idle_in_transaction_session_timeout: ATTEMPT_TIMEOUT_MS,
-      },
-    });
   }
 
   #down(error: unknown): void {
@@ -201,16 +119,28 @@ export class Database {
   }
 }
 
-class LostConnection extends Error {
-  readonly code = 'CONNECTION_CLOSED';
-}
-
-function lostConnection(): LostConnection {
-  return new LostConnection('the connection to the database was lost');
+async function inTransaction<T>(sql: Sql, losses: () => number, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  await sql`begin`;
+  const begun = losses();
+  const tx = (): Sql => {
+    if (losses() !== begun) throw new LostConnection();
+    return sql;
+  };
+  try {
+    const result = await work(tx);
+    const { command } = await tx()`commit`;
+    // The server answers the commit of a failed transaction by rolling back, without an error.
+    if (command !== 'COMMIT') throw new Error(`the transaction was rolled back (${command})`);
+    return result;
+  } catch (error) {
+    // A lost connection is thrown away with its transaction.
+    if (!isLostConnection(error) && losses() === begun) await sql`rollback`;
+    throw error;
+  }
 }
 
 /** libpq writes the directory of a unix socket as a percent-encoded host. */
-function socketDirectory(url: string): string | undefined {
+function socketDirectoryOf(url: string): string | undefined {
   const host = decodeURIComponent(parseUrl(url).hostname);
   return host.startsWith('/') ? host : undefined;
 }

@@ -1,7 +1,8 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { transactionHash } from '../../chain/transaction.ts';
 import { byteaArray } from './bytea.ts';
-import type { Database, Sql } from './database.ts';
+import type { Sql } from './client.ts';
+import type { Database } from './database.ts';
 
 /** Far above any mempool: reached only if nobody forgets. */
 const MAX_JOURNAL = 200_000;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { CodedError } from '../../../../runtime/errors.ts';
-import { type Database, LONG_ATTEMPT_MS, type Sql, type Transaction } from './database.ts';
+import type { Sql } from './client.ts';
+import { type Database, LONG_ATTEMPT_MS, type Transaction } from './database.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Migration } from './migrations/migration.ts';
 

@@ -3,7 +3,7 @@ import { encodeBlock } from '../../chain/block.ts';
 import type { StagedBlock } from '../core/staging.ts';
 import type { ChangeSet, ReceiptRow } from '../protocol.ts';
 import { byteaArray } from './bytea.ts';
-import type { Sql } from './database.ts';
+import type { Sql } from './client.ts';
 
 /** What executing a block gave; only this actor reads it back, and never hashes it. */
 export interface Outcome {

@@ -1,7 +1,7 @@
 import { decodeHeader, encodeBlock } from '../../chain/block.ts';
 import type { AccountRow, StoredBlock } from '../protocol.ts';
 import { byteaArray } from './bytea.ts';
-import type { Sql } from './database.ts';
+import type { Sql } from './client.ts';
 
 /** Blocks of one answer, whatever the asker wants: bounds memory. */
 const MAX_BLOCKS = 256;
