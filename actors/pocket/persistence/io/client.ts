@@ -6,6 +6,8 @@ type Types = { bigint: bigint; numeric: bigint };
 export type Sql = postgres.Sql<Types>;
 
 const CONNECT_TIMEOUT_S = 5;
+/** A server on this machine answers at once, or is not ready. */
+const LOCAL_CONNECT_TIMEOUT_S = 2;
 const CLOSE_TIMEOUT_S = 2;
 
 export interface ClientOptions {
@@ -19,60 +21,83 @@ export interface ClientOptions {
   readonly clock: Clock;
 }
 
+/** Time for the reason of a loss (ECONNREFUSED, …) to reach the work by itself. */
+const LOSS_GRACE_MS = 20;
+
+/** A postgres.js client and who is told when it loses a connection. */
+interface Session {
+  readonly sql: Sql;
+  readonly working: Set<(error: Error) => void>;
+}
+
 /**
  * A postgres.js client that is thrown away with its connections once one of them is lost. postgres.js can
- * reconnect, but a connection that dies between a write and its flush leaves it waiting for ever.
+ * reconnect, but it forgets a statement that was given to a connection between its error and its close, and a
+ * connection that dies before a write was flushed never recovers.
  */
 export class Client {
   readonly #options: ClientOptions;
-  #sql: Sql;
+  #session: Session;
   /** Counts lost connections. */
   #losses = 0;
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#sql = this.#connect();
+    this.#session = this.#connect();
   }
 
   /**
    * Does a piece of work, at most for `limit_ms`. `losses` tells how many connections were lost so far.
    */
   async use<T>(limit_ms: number, work: (sql: Sql, losses: () => number) => Promise<T>): Promise<T> {
-    const sql = this.#sql;
-    let cancel = (): void => undefined;
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#options.clock.after(limit_ms, () => reject(new LostConnection()));
+    const session = this.#session;
+    let fail: (error: Error) => void = () => undefined;
+    const lost = new Promise<never>((_, reject) => {
+      fail = reject;
     });
+    const cancel = this.#options.clock.after(limit_ms, () => fail(new LostConnection()));
+    session.working.add(fail);
     try {
-      return await Promise.race([work(sql, () => this.#losses), late]);
+      return await Promise.race([work(session.sql, () => this.#losses), lost]);
     } catch (error) {
-      if (isLostConnection(error)) this.#replace(sql);
+      if (isLostConnection(error)) this.#replace(session);
       throw error;
     } finally {
       cancel();
+      session.working.delete(fail);
     }
   }
 
   close(): Promise<void> {
-    return this.#sql.end({ timeout: CLOSE_TIMEOUT_S });
+    return this.#session.sql.end({ timeout: CLOSE_TIMEOUT_S });
   }
 
-  #replace(lost: Sql): void {
-    if (lost !== this.#sql) return;
+  #replace(lost: Session): void {
+    if (lost !== this.#session) return;
     this.#losses++;
-    this.#sql = this.#connect();
-    lost.end({ timeout: 0 }).catch(() => undefined);
+    this.#session = this.#connect();
+    lost.sql.end({ timeout: 0 }).catch(() => undefined);
   }
 
-  #connect(): Sql {
+  #connect(): Session {
+    const working = new Set<(error: Error) => void>();
+    const onclose = (): void => {
+      this.#losses++;
+      const affected = [...working];
+      this.#options.clock.after(LOSS_GRACE_MS, () => {
+        for (const fail of affected) fail(new LostConnection());
+      });
+    };
+    return { sql: this.#open(onclose), working };
+  }
+
+  #open(onclose: () => void): Sql {
     const { url, socketDirectory, schema, connections, statementTimeout_ms } = this.#options;
     return postgres(url, {
       ...(socketDirectory === undefined ? {} : { host: socketDirectory }),
       max: connections,
-      onclose: () => {
-        this.#losses++;
-      },
-      connect_timeout: CONNECT_TIMEOUT_S,
+      onclose,
+      connect_timeout: socketDirectory === undefined ? CONNECT_TIMEOUT_S : LOCAL_CONNECT_TIMEOUT_S,
       // Connections are kept: closing idle ones would only make the next vote wait.
       idle_timeout: 0,
       max_lifetime: 0,

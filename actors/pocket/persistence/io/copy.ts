@@ -140,6 +140,8 @@ export async function copyRows(
   // postgres.js never says that the server refused the rows (a broken constraint): the next statement does, because
   // the transaction is then aborted. And it must see its stream closed before it may begin the next COPY.
   await tx()`select 1`;
+  // Had the connection been lost, the statement may have run on the next one, and the stream would never close.
+  tx();
   if (!stream.closed) await once(stream, 'close');
 }
 

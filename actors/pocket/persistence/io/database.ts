@@ -13,8 +13,9 @@ const ATTEMPT_TIMEOUT_MS = 20_000;
 export const LONG_ATTEMPT_MS = 3_600_000;
 /** An ask without a nearer deadline gives up then, and its caller repeats it. */
 const MAX_WAIT_MS = 25_000;
+/** A local server is back within 150 ms, and an attempt costs little: no vote should wait for our patience. */
 const FIRST_DELAY_MS = 20;
-const MAX_DELAY_MS = 1_000;
+const MAX_DELAY_MS = 200;
 
 export interface DatabaseOptions {
   readonly url: string;

@@ -21,10 +21,10 @@ import {
 const UNPRIVILEGED: Identity = { uid: 65_534, gid: 65_534 };
 /** For root: where data of homes goes that the unprivileged user cannot enter. */
 const STATE_FOLDER = '/var/lib/potoroo';
-/** A server that dies alone is started again, but not for ever. */
-const MAX_RESTARTS = 5;
-const RESTART_WINDOW_MS = 60_000;
+/** A server that dies alone is started again: at once, then after twice as long for each recent death. */
 const RESTART_DELAY_MS = 50;
+const MAX_RESTART_DELAY_MS = 30_000;
+const RESTART_WINDOW_MS = 60_000;
 
 export interface EmbeddedDatabase {
   /** For `database.url`, and for psql as it is. */
@@ -126,7 +126,7 @@ class Keeper {
   #child: ChildProcess;
   #stopping = false;
   #restarting: Promise<void> = Promise.resolve();
-  /** Times of recent restarts, for the limit. */
+  /** Times of the restarts within the window. */
   #restarts: number[] = [];
 
   constructor(context: ServerContext, child: ChildProcess) {
@@ -156,15 +156,10 @@ class Keeper {
   async #restart(): Promise<void> {
     const now = performance.now();
     this.#restarts = [...this.#restarts.filter((at) => at > now - RESTART_WINDOW_MS), now];
-    if (this.#restarts.length > MAX_RESTARTS) {
-      this.#context.log.fatal(
-        { restarts: MAX_RESTARTS, window_ms: RESTART_WINDOW_MS, log: this.#context.logFile },
-        'the embedded PostgreSQL keeps dying: not started again, see its log',
-      );
-      return;
-    }
+    const delay_ms = Math.min(RESTART_DELAY_MS * 2 ** (this.#restarts.length - 1), MAX_RESTART_DELAY_MS);
     try {
-      await sleep(RESTART_DELAY_MS);
+      await sleep(delay_ms);
+      if (this.#stopping) return;
       await stopLeftover(this.#context.place.data, this.#context.log);
       this.#child = await launch(this.#context);
       this.#watch();

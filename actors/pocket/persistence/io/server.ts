@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { CodedError } from '../../../../runtime/errors.ts';
 import type { Binaries, Identity } from './binaries.ts';
 import type { Place } from './place.ts';
-import { isServerOn } from './process-id.ts';
+import { isInUse, isRunning, isServerOn } from './process-id.ts';
 
 export const DATABASE_USER = 'potoroo';
 export const DATABASE_NAME = 'potoroo';
@@ -196,19 +196,22 @@ const STOP_STEPS = [
   ['SIGKILL', IMMEDIATE_STOP_MS],
 ] as const;
 
-/** Stops a server that outlived its node, and clears the record of one that is gone. */
+/** Stops a server that outlived its node, and clears a record that would keep the next one from starting. */
 export async function stopLeftover(data: string, log: Logger): Promise<void> {
   const state = readPidFile(data);
-  if (state === undefined) return;
+  if (state === undefined || !isRunning(state.pid)) return;
   if (isServerOn(state.pid, data)) {
     log.info({ server_pid: state.pid }, 'stopping the PostgreSQL server of a node that was killed');
     for (const [signal, patience_ms] of STOP_STEPS) {
       signalProcess(state.pid, signal);
-      if (await gone(state.pid, data, patience_ms)) break;
+      if (await gone(state.pid, data, patience_ms)) return;
     }
+  } else if (!isInUse(data)) {
+    // The id belongs to another process by now, which PostgreSQL would take for a server. Where the id is free, the
+    // file stays: PostgreSQL finds by it what is left of a killed server.
+    log.info({ pid: state.pid }, 'clearing the record of a PostgreSQL server that is gone');
+    rmSync(join(data, 'postmaster.pid'), { force: true });
   }
-  // PostgreSQL takes any process with this id for itself, and ids are reused.
-  if (!isServerOn(state.pid, data)) rmSync(join(data, 'postmaster.pid'), { force: true });
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): void {
