@@ -108,7 +108,9 @@ function unusable(folder: string): CodedError {
 
 /** Copies beside the target and renames: another node may do the same at the same time. */
 function copyFolder(from: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
+  mkdirSync(dirname(to), { recursive: true });
+  // Whatever the umask of this process: the server's user must pass.
+  chmodSync(dirname(to), 0o755);
   const partial = `${to}.${process.pid}`;
   rmSync(partial, { recursive: true, force: true });
   cpSync(from, partial, { recursive: true, verbatimSymlinks: true });
