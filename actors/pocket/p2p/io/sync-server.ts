@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../../runtime/errors.ts';
-import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import { decodeSyncRequest, encodeSyncResponse, type SyncRequest } from '../../chain/sync.ts';
+import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import { encodeFrame, FRAME_SYNC, type Frame } from '../core/frame.ts';
 import { RateLimiter } from '../core/rate.ts';
 import type { Offence } from '../core/score.ts';
@@ -54,10 +54,16 @@ export class SyncServer {
     let answered = false;
     const framed: FramedStream = new FramedStream(stream, MAX_REQUEST_BYTES, this.#options.clock, {
       frame: (frame) => {
-        if (asked) return framed.abort('second request');
+        if (asked) {
+          framed.abort('second request');
+          return;
+        }
         asked = true;
         void this.#answer(frame, peerId).then((answer) => {
-          if (answer === undefined) return framed.abort('malformed request');
+          if (answer === undefined) {
+            framed.abort('malformed request');
+            return;
+          }
           answered = true;
           framed.write(encodeFrame(FRAME_SYNC, answer));
         });
