@@ -98,6 +98,8 @@ export class Network {
     this.#maxMessageBytes = options.genesis.maxBlockBytes + MESSAGE_OVERHEAD_BYTES;
     this.#metrics = new P2pMetrics(options.metrics, {
       peers: () => this.#sessions.size,
+      connections: () => this.connections,
+      gossipPeers: () => this.gossipPeers,
       validators: () => this.provenValidators,
       queued: () => [...this.#sessions.values()].reduce((sum, { link }) => sum + (link?.queued ?? 0), 0),
     });
@@ -143,6 +145,16 @@ export class Network {
   get provenValidators(): number {
     const proven = [...this.#sessions.values()].filter(({ proven }) => proven);
     return new Set(proven.map(({ address }) => address)).size;
+  }
+
+  /** Open connections, duplicates included. */
+  get connections(): number {
+    return this.#host.getConnections().length;
+  }
+
+  /** Peers that take transactions. */
+  get gossipPeers(): number {
+    return this.#gossip.peers;
   }
 
   broadcast(message: Uint8Array): void {
