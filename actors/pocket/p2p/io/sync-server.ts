@@ -13,8 +13,8 @@ import { encodeAnswer, MAX_REQUEST_BYTES, MAX_SERVED_BLOCKS, MAX_SERVED_BYTES } 
 import { FramedStream } from './framed-stream.ts';
 import type { P2pMetrics } from './metrics.ts';
 
-/** A peer that catches up asks one after the other; 20 answers of 4 MB a second are more than a line carries. */
-const RATE = { perSecond: 20, burst: 40 };
+/** A peer that catches up asks for 64 blocks at a time: more than this it cannot execute. */
+const RATE = { perSecond: 100, burst: 200 };
 /** Answers in work at once, for one peer and for all: each may hold 4 MB and a database connection. */
 const MAX_PER_PEER = 4;
 const MAX_IN_WORK = 8;

@@ -5,7 +5,7 @@ import type { PrivateKey } from '@libp2p/interface';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Peer } from '../../../../runtime/actor.ts';
-import { systemClock } from '../../../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../../../runtime/clock.ts';
 import { CodedError } from '../../../../runtime/errors.ts';
 import { systemRandom } from '../../../../runtime/random.ts';
 import { publicKeyOf, sign } from '../../../../wasm/ed25519.ts';
@@ -96,6 +96,7 @@ export interface TestNodeOptions {
   maxObservers?: number;
   maxConnections?: number;
   wanted?: () => boolean;
+  clock?: Clock;
 }
 
 const GENESIS = parseGenesis(testGenesis(4));
@@ -122,7 +123,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
       key,
       signer: options.signer ?? testSigner(options.seed ?? seedOf(options.index ?? 0), genesis.networkId),
       persistence: options.persistence ?? ({} as Peer<PersistenceProtocol>),
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       random: systemRandom,
       log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
       metrics,
