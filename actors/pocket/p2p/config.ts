@@ -21,11 +21,10 @@ export const p2pConfigSchema = z.strictObject({
     .array(address)
     .max(1_000)
     .default([])
-    .describe('Addresses of the other validators, dialled for as long as the node runs; /p2p/<peer id> at the end pins the peer'),
-  key_file: z
-    .string()
-    .min(1)
-    .describe('File of the node key (not the validator key); made on first start, mode 0600'),
+    .describe(
+      'Addresses of the other validators, dialled for as long as the node runs; /p2p/<peer id> at the end pins the peer',
+    ),
+  key_file: z.string().min(1).describe('File of the node key (not the validator key); made on first start, mode 0600'),
   max_connections: z.int().min(8).max(10_000).default(256).describe('Connections in all; more are refused'),
   max_observers: z
     .int()

@@ -6,8 +6,8 @@ import { utilityProtocol } from '../utility/protocol.ts';
 import type { P2pStart } from './config.ts';
 import { Network } from './io/network.ts';
 import { loadNodeKey } from './io/node-key.ts';
-import { p2pProtocol } from './protocol.ts';
 import { MAX_REQUESTS } from './io/sync-client.ts';
+import { p2pProtocol } from './protocol.ts';
 
 export default defineActor<typeof p2pProtocol, P2pStart>({
   protocol: p2pProtocol,

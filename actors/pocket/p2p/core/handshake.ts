@@ -87,7 +87,11 @@ export interface Judge {
 }
 
 export type Judgement =
-  | { readonly accepted: true; /** Hex; empty for an observer. */ readonly address: string; readonly expires_ms: number }
+  | {
+      readonly accepted: true /** Hex; empty for an observer. */;
+      readonly address: string;
+      readonly expires_ms: number;
+    }
   | { readonly accepted: false; readonly offence: Offence; readonly code: string; readonly reason: string };
 
 /** Decides whether the peer behind a hello may stay, and as whom. Never throws. */

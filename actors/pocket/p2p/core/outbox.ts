@@ -7,6 +7,9 @@ import { LENGTH_BYTES, listBytes, writeList } from './list.ts';
  */
 export const FRAME_FILL_BYTES = 64 * 1024;
 
+/** Messages of one frame; what is sent has over 100 bytes each, so that this limits only an attacker. */
+export const MAX_FRAME_MESSAGES = 1_024;
+
 export interface OutboxLimits {
   readonly maxMessages: number;
   readonly maxBytes: number;
@@ -51,7 +54,11 @@ export class Outbox {
     if (this.size === 0) return undefined;
     const items = [this.#shift()];
     let bytes = listBytes(items);
-    while (this.size > 0 && bytes + LENGTH_BYTES + this.#messages[this.#first]!.length <= FRAME_FILL_BYTES) {
+    while (
+      this.size > 0 &&
+      items.length < MAX_FRAME_MESSAGES &&
+      bytes + LENGTH_BYTES + this.#messages[this.#first]!.length <= FRAME_FILL_BYTES
+    ) {
       const message = this.#shift();
       bytes += LENGTH_BYTES + message.length;
       items.push(message);

@@ -26,12 +26,14 @@ export const OFFENCES = {
   frame_timeout: 25,
   /** Consensus messages from a peer without a validator's certificate. */
   message_unproven: 50,
-  consensus_rate: 10,
+  consensus_rate: 1,
   gossip_malformed: 25,
-  gossip_rate: 1,
+  /** A relay in a flood: what it brings is dropped, but it need not be the source. */
+  gossip_rate: 0,
   sync_malformed: 50,
   sync_before_handshake: 10,
-  sync_rate: 5,
+  /** A peer in a hurry to catch up; it is told to wait. */
+  sync_rate: 0,
   /** An answer that does not fit the request. */
   sync_answer: 25,
 } as const;

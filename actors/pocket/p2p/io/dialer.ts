@@ -122,7 +122,10 @@ export class Dialer {
   #wait(one: Target): void {
     if (this.#stopped) return;
     one.cancel();
-    one.cancel = this.#clock.after(backoff_ms(Math.max(0, one.failures - 1), this.#random.fraction()), () => void this.#step(one));
+    one.cancel = this.#clock.after(
+      backoff_ms(Math.max(0, one.failures - 1), this.#random.fraction()),
+      () => void this.#step(one),
+    );
   }
 }
 

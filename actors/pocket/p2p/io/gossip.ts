@@ -60,6 +60,11 @@ export class Gossip {
     pubsub.subscribe(this.#topic);
   }
 
+  /** Peers known to take transactions. */
+  get peers(): number {
+    return this.#host.services.pubsub.getSubscribers(this.#topic).length;
+  }
+
   stop(): void {
     this.#cancelFlush?.();
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../../../../runtime/clock.ts';
 import { encodeFrame, FRAME_HELLO, FRAME_MESSAGES, FRAME_VERDICT, type Frame } from '../core/frame.ts';
 import { encodeVerdict, type Judgement, MAX_HANDSHAKE_BYTES } from '../core/handshake.ts';
 import { decodeList } from '../core/list.ts';
+import { MAX_FRAME_MESSAGES } from '../core/outbox.ts';
 import type { Offence } from '../core/score.ts';
 import { FramedStream } from './framed-stream.ts';
 
@@ -11,8 +12,6 @@ import { FramedStream } from './framed-stream.ts';
 const HELLO_TIMEOUT_ms = 5_000;
 /** A verdict of refusal has this long to leave. */
 const REFUSAL_TIMEOUT_ms = 1_000;
-/** Messages in one frame of 64 KB: a consensus message takes more than 100 bytes; the empty ones are refused. */
-const MAX_MESSAGES_PER_FRAME = 1_024;
 /** The longest delay of a timer. */
 const MAX_DELAY_ms = 2 ** 31 - 1;
 
@@ -61,12 +60,23 @@ export class InboundStream {
 
   #onFrame({ kind, payload }: Frame): void {
     if (this.#refused) return;
-    if (kind === FRAME_HELLO) return this.#onHello(payload);
-    if (this.#address === undefined) return this.#stop('hello_malformed');
-    if (kind !== FRAME_MESSAGES) return this.#stop('frame_malformed');
-    if (this.#address === '') return this.#stop('message_unproven');
-    const limits = { maxItems: MAX_MESSAGES_PER_FRAME, maxItemBytes: this.#maxMessageBytes };
+    if (kind === FRAME_HELLO) {
+      this.#onHello(payload);
+      return;
+    }
+    const offence = this.#objection(kind);
+    if (offence !== undefined) {
+      this.#stop(offence);
+      return;
+    }
+    const limits = { maxItems: MAX_FRAME_MESSAGES, maxItemBytes: this.#maxMessageBytes };
     this.#events.messages(decodeList(payload, limits), payload.length);
+  }
+
+  #objection(kind: number): Offence | undefined {
+    if (this.#address === undefined) return 'hello_malformed';
+    if (kind !== FRAME_MESSAGES) return 'frame_malformed';
+    return this.#address === '' ? 'message_unproven' : undefined;
   }
 
   #onHello(payload: Uint8Array): void {

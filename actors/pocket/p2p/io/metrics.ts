@@ -3,6 +3,8 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 /** What is read when telemetry asks, instead of being kept up to date. */
 export interface Gauges {
   peers(): number;
+  connections(): number;
+  gossipPeers(): number;
   validators(): number;
   queued(): number;
 }
@@ -77,6 +79,18 @@ export class P2pMetrics {
       registers,
     });
     gauge(registry, 'potoroo_p2p_peers_connected', 'Peers with an open connection.', gauges.peers);
+    gauge(
+      registry,
+      'potoroo_p2p_connections',
+      'Open connections. More than peers for long: duplicates are not resolved.',
+      gauges.connections,
+    );
+    gauge(
+      registry,
+      'potoroo_p2p_gossip_peers',
+      'Peers that take transactions. Below the connected peers for long: gossip does not reach everyone.',
+      gauges.gossipPeers,
+    );
     gauge(
       registry,
       'potoroo_p2p_validators_proven',

@@ -15,9 +15,9 @@ import { type ValidatorSet, validatorSet } from '../../chain/validators.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import type { P2pConfig } from '../config.ts';
 import { batchLimits } from '../core/batcher.ts';
-import { encodeHello, judgeHello, type Judgement, P2P_VERSION, type Verdict } from '../core/handshake.ts';
+import { encodeHello, type Judgement, judgeHello, P2P_VERSION, type Verdict } from '../core/handshake.ts';
 import { RateLimiter } from '../core/rate.ts';
-import { type Offence, Scores } from '../core/score.ts';
+import type { Offence } from '../core/score.ts';
 import type { PeerInfo } from '../protocol.ts';
 import { Certificates } from './certificates.ts';
 import { Dialer } from './dialer.ts';
@@ -26,16 +26,17 @@ import { Gossip, gossipTopic } from './gossip.ts';
 import { InboundStream } from './inbound-stream.ts';
 import { type Host, startHost } from './libp2p-host.ts';
 import { P2pMetrics } from './metrics.ts';
+import { Offences } from './offences.ts';
 import { CONSENSUS_PROTOCOL, OutboundLink } from './outbound-link.ts';
 import { Session } from './session.ts';
-import { SyncClient, SYNC_PROTOCOL } from './sync-client.ts';
+import { SYNC_PROTOCOL, SyncClient } from './sync-client.ts';
 import { SyncServer } from './sync-server.ts';
 
 /** A connection whose peer has not said who it is by then is closed. Longer than a signer's restart. */
 const ADMISSION_TIMEOUT_ms = 10_000;
 /** After a refusal the connection lives on for as long as its reason needs to reach the peer. */
 const REFUSAL_LINGER_ms = 500;
-/** Peers whose offences, rates or refusals are remembered. */
+/** Peers whose rates are remembered. */
 const MAX_REMEMBERED = 1_024;
 /** Consensus messages that may wait for one slow peer: several rounds of a large network. */
 const MAX_QUEUED_MESSAGES = 4_096;
@@ -78,11 +79,9 @@ export class Network {
   readonly #maxMessageBytes: number;
   readonly #metrics: P2pMetrics;
   readonly #sessions = new Map<string, Session>();
-  readonly #scores = new Scores(MAX_REMEMBERED);
+  readonly #offences: Offences;
   readonly #messageRates = new RateLimiter(MESSAGE_RATE, MAX_REMEMBERED);
   readonly #helloRates = new RateLimiter(HELLO_RATE, MAX_REMEMBERED);
-  /** Refusals that are in the log already. */
-  readonly #logged = new Set<string>();
   #host!: Host;
   #dialer!: Dialer;
   #gossip!: Gossip;
@@ -99,9 +98,14 @@ export class Network {
     this.#maxMessageBytes = options.genesis.maxBlockBytes + MESSAGE_OVERHEAD_BYTES;
     this.#metrics = new P2pMetrics(options.metrics, {
       peers: () => this.#sessions.size,
+      connections: () => this.connections,
+      gossipPeers: () => this.gossipPeers,
       validators: () => this.provenValidators,
       queued: () => [...this.#sessions.values()].reduce((sum, { link }) => sum + (link?.queued ?? 0), 0),
     });
+    this.#offences = new Offences(options.clock, options.log, this.#metrics, (peer) =>
+      this.#sessions.get(peer)?.abort('banned'),
+    );
   }
 
   /**
@@ -141,6 +145,16 @@ export class Network {
   get provenValidators(): number {
     const proven = [...this.#sessions.values()].filter(({ proven }) => proven);
     return new Set(proven.map(({ address }) => address)).size;
+  }
+
+  /** Open connections, duplicates included. */
+  get connections(): number {
+    return this.#host.getConnections().length;
+  }
+
+  /** Peers that take transactions. */
+  get gossipPeers(): number {
+    return this.#gossip.peers;
   }
 
   broadcast(message: Uint8Array): void {
@@ -192,23 +206,36 @@ export class Network {
     const topic = gossipTopic(genesis.networkId);
     const maxTransactionBytes = MAX_TRANSACTION_BYTES;
     const gate = connectionGate({
-      banned: (peerId) => this.#banned(peerId),
-      upgradeFailed: (host) => this.#offence(host, 'upgrade_failed'),
-      tooManyPending: (host) => this.#offence(host, 'too_many_pending'),
+      banned: (peerId) => this.#offences.isBanned(peerId),
+      upgradeFailed: (host) => this.#offences.count(host, 'upgrade_failed'),
+      tooManyPending: (host) => this.#offences.count(host, 'too_many_pending'),
     });
     const { maxBytes } = batchLimits(maxTransactionBytes);
     this.#host = await startHost({ config, key, gate, topic, maxBatchBytes: maxBytes });
-    const offence = (peerId: string, what: Offence, error?: unknown): void => this.#offence(peerId, what, error);
-    this.#dialer = new Dialer(this.#host, config.peers, { clock, random, log, metrics }, {
-      connected: (peerId) => this.#sessions.has(peerId),
-      banned: (peerId) => this.#banned(peerId),
+    const offence = (peerId: string, what: Offence, error?: unknown): void => this.#offences.count(peerId, what, error);
+    this.#dialer = new Dialer(
+      this.#host,
+      config.peers,
+      { clock, random, log, metrics },
+      {
+        connected: (peerId) => this.#sessions.has(peerId),
+        banned: (peerId) => this.#offences.isBanned(peerId),
+      },
+    );
+    this.#gossip = new Gossip(
+      this.#host,
+      { topic, maxTransactionBytes, maxPeers: MAX_REMEMBERED, clock, metrics },
+      {
+        ready: () => this.#events.transactionsWanted(),
+        transactions: (transactions, peerId) => this.#events.transactions(transactions, peerId),
+        offence,
+      },
+    );
+    this.#syncClient = new SyncClient({
+      clock,
+      metrics,
+      offence: (peerId, error) => offence(peerId, 'sync_answer', error),
     });
-    this.#gossip = new Gossip(this.#host, { topic, maxTransactionBytes, maxPeers: MAX_REMEMBERED, clock, metrics }, {
-      ready: () => this.#events.transactionsWanted(),
-      transactions: (transactions, peerId) => this.#events.transactions(transactions, peerId),
-      offence,
-    });
-    this.#syncClient = new SyncClient({ clock, metrics, offence: (peerId, error) => offence(peerId, 'sync_answer', error) });
     this.#syncServer = new SyncServer({ persistence, clock, log, metrics, maxPeers: MAX_REMEMBERED, offence });
     this.#certificates = new Certificates({
       signer,
@@ -246,18 +273,22 @@ export class Network {
   #onOpen(connection: Connection): void {
     const peerId = connection.remotePeer.toString();
     const { config, clock } = this.#options;
-    if (this.#stopped || this.#banned(peerId)) return connection.abort(new Error('banned'));
+    if (this.#stopped || this.#offences.isBanned(peerId)) {
+      connection.abort(new Error('banned'));
+      return;
+    }
     const tooMany = this.#host.getConnections().length > config.max_connections;
     if (tooMany && connection.direction === 'inbound') {
-      this.#offence(peerId, 'too_many_connections');
-      return connection.abort(new Error('too many connections'));
+      this.#offences.count(peerId, 'too_many_connections');
+      connection.abort(new Error('too many connections'));
+      return;
     }
     const session = this.#sessions.get(peerId) ?? new Session(this.peerId, peerId);
     this.#sessions.set(peerId, session);
     session.opened(connection, clock.now());
     clock.after(ADMISSION_TIMEOUT_ms, () => {
       if (connection.status !== 'open' || session.isAdmitted(connection)) return;
-      this.#offence(peerId, 'handshake_timeout');
+      this.#offences.count(peerId, 'handshake_timeout');
       connection.abort(new Error('no handshake'));
     });
     this.#settle(session);
@@ -322,14 +353,14 @@ export class Network {
       lost: () => this.#sayConnected(),
       sent: (bytes, messages) => this.#metrics.moved('consensus', 'out', bytes, messages),
       dropped: (messages) => this.#metrics.dropped.inc({ what: 'consensus_out' }, messages),
-      offence: (offence, error) => this.#offence(session.peerId, offence, error),
+      offence: (offence, error) => this.#offences.count(session.peerId, offence, error),
     });
   }
 
   #onRefusedByPeer(session: Session, connection: Connection, { code, reason }: Verdict): void {
     const { peerId } = session;
     this.#metrics.handshakes.inc({ direction: 'out', outcome: 'refused' });
-    this.#logOnce(`${peerId} ${code} out`, { peerId, code, reason }, 'a peer refuses this node');
+    this.#offences.logRefusal('a peer refuses this node', { peerId, code, reason });
     this.#dialer.hopeless(peerId);
     session.link?.close();
     this.#abortSoon(connection, 'refused by the peer');
@@ -339,13 +370,16 @@ export class Network {
     const peerId = connection.remotePeer.toString();
     const { clock } = this.#options;
     const session = this.#sessions.get(peerId);
-    if (session === undefined) return stream.abort(new Error('not connected'));
+    if (session === undefined) {
+      stream.abort(new Error('not connected'));
+      return;
+    }
     const inbound: InboundStream = new InboundStream(stream, this.#maxMessageBytes, clock, {
       judge: (hello) => this.#judge(hello, session),
       accepted: (address) => this.#onAccepted(session, connection, inbound, address),
       refused: (code, reason, offence) => this.#onRefused(session, connection, { code, reason, offence }),
       messages: (messages, bytes) => this.#onMessages(session, messages, bytes),
-      offence: (offence, error) => this.#offence(peerId, offence, error),
+      offence: (offence, error) => this.#offences.count(peerId, offence, error),
       closed: () => {
         if (session.inbound !== inbound) return;
         session.inbound = undefined;
@@ -386,10 +420,10 @@ export class Network {
   ): void {
     const { peerId } = session;
     this.#metrics.handshakes.inc({ direction: 'in', outcome: 'refused' });
-    this.#logOnce(`${peerId} ${code} in`, { peerId, code, reason }, 'peer refused');
+    this.#offences.logRefusal('peer refused', { peerId, code, reason });
     this.#dialer.hopeless(peerId);
     this.#abortSoon(connection, code);
-    this.#offence(peerId, offence);
+    this.#offences.count(peerId, offence);
   }
 
   #onMessages({ peerId, address }: Session, messages: readonly Uint8Array[], bytes: number): void {
@@ -397,7 +431,8 @@ export class Network {
     this.#metrics.moved('consensus', 'in', bytes, messages.length);
     if (!this.#messageRates.take(peerId, messages.length, this.#options.clock.now())) {
       this.#metrics.dropped.inc({ what: 'consensus_in' }, messages.length);
-      return this.#offence(peerId, 'consensus_rate');
+      this.#offences.count(peerId, 'consensus_rate');
+      return;
     }
     const from = fromHex(address);
     for (const message of messages) this.#events.consensusMessage(from, message);
@@ -405,8 +440,11 @@ export class Network {
 
   #onSyncStream(stream: Stream, connection: Connection): void {
     const peerId = connection.remotePeer.toString();
-    if (this.#sessions.get(peerId)?.admitted) return this.#syncServer.serve(stream, peerId);
-    this.#offence(peerId, 'sync_before_handshake');
+    if (this.#sessions.get(peerId)?.admitted) {
+      this.#syncServer.serve(stream, peerId);
+      return;
+    }
+    this.#offences.count(peerId, 'sync_before_handshake');
     stream.abort(new Error('no handshake'));
   }
 
@@ -434,29 +472,7 @@ export class Network {
     this.#events.connected(validators);
   }
 
-  #banned(peerId: string): boolean {
-    return this.#scores.banned(peerId, this.#options.clock.now());
-  }
-
-  /** Counts what a peer (or a host without a peer id yet) did wrong; repeated offences shut it out for a while. */
-  #offence(peer: string, offence: Offence, error?: unknown): void {
-    const { log, clock } = this.#options;
-    this.#metrics.violations.inc({ reason: offence });
-    log.debug({ peer, offence, reason: (error as Error | undefined)?.message }, 'breach of protocol');
-    if (!this.#scores.offend(peer, offence, clock.now())) return;
-    this.#metrics.bans.inc();
-    log.warn({ peer, offence }, 'peer shut out for a minute: repeated breaches of protocol');
-    this.#sessions.get(peer)?.abort('banned');
-  }
-
   #abortSoon(connection: Connection, reason: string): void {
     this.#options.clock.after(REFUSAL_LINGER_ms, () => connection.abort(new Error(reason)));
-  }
-
-  #logOnce(key: string, fields: object, text: string): void {
-    if (this.#logged.has(key)) return;
-    this.#logged.add(key);
-    if (this.#logged.size > MAX_REMEMBERED) this.#logged.delete(this.#logged.values().next().value!);
-    this.#options.log.warn(fields, text);
   }
 }

@@ -103,7 +103,10 @@ export class OutboundLink {
         broken: (offence, error) => this.#events.offence(offence, error),
         closed: () => this.#onClosed(framed),
       });
-      if (this.#closed) return framed.abort('link closed');
+      if (this.#closed) {
+        framed.abort('link closed');
+        return;
+      }
       this.#stream = framed;
       framed.write(encodeFrame(FRAME_HELLO, hello));
     } catch {

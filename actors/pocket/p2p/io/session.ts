@@ -1,7 +1,7 @@
 import './promise-with-resolvers.ts';
 import type { Connection } from '@libp2p/interface';
-import type { PeerInfo } from '../protocol.ts';
 import { connectionToKeep, type KnownConnection } from '../core/duplicates.ts';
+import type { PeerInfo } from '../protocol.ts';
 import type { InboundStream } from './inbound-stream.ts';
 import type { OutboundLink } from './outbound-link.ts';
 
