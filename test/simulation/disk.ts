@@ -1,10 +1,17 @@
 import { type SafetyState, UNSIGNED_STATE } from '../../actors/host/signer/core/rules.ts';
-import { type Block, bodyRoot, blockHash, decodeBlock, encodeBlock, type Header } from '../../actors/pocket/chain/block.ts';
+import {
+  type Block,
+  blockHash,
+  bodyRoot,
+  decodeBlock,
+  encodeBlock,
+  type Header,
+} from '../../actors/pocket/chain/block.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
-import { validatorSetHash, type ValidatorSet } from '../../actors/pocket/chain/validators.ts';
+import { type ValidatorSet, validatorSetHash } from '../../actors/pocket/chain/validators.ts';
 import type { Tip } from '../../actors/pocket/persistence/protocol.ts';
-import { sha256 } from '../../wasm/hash.ts';
 import { CodedError } from '../../runtime/errors.ts';
+import { sha256 } from '../../wasm/hash.ts';
 import { NETWORK_ID } from './keys.ts';
 
 const GENESIS_HASH = sha256(new TextEncoder().encode('genesis'));

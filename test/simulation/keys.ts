@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { hotpokt, type Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import { addressOf } from '../../actors/pocket/chain/address.ts';
 import {
   type ConsensusMessage,
@@ -10,6 +9,7 @@ import {
 } from '../../actors/pocket/chain/consensus.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
 import { quorumOf, type Validator, type ValidatorSet, validatorSet } from '../../actors/pocket/chain/validators.ts';
+import { hotpokt, type Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import { publicKeyOf, sign, verify } from '../../wasm/ed25519.ts';
 
 /** The keys of a simulated network and what checks their signatures. */

@@ -1,7 +1,7 @@
 import { checkRequest } from '../../actors/host/signer/core/request.ts';
-import { decide } from '../../actors/host/signer/core/rules.ts';
+import { decide, UNSIGNED_STATE } from '../../actors/host/signer/core/rules.ts';
 import type { SignRequest } from '../../actors/host/signer/protocol.ts';
-import { consensusSignBytes, type ConsensusMessage, MESSAGE_VOTE } from '../../actors/pocket/chain/consensus.ts';
+import { type ConsensusMessage, consensusSignBytes, MESSAGE_VOTE } from '../../actors/pocket/chain/consensus.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
 import type { Ask, Effect, Fact } from '../../actors/pocket/consensus/core/effect.ts';
 import { isStale } from '../../actors/pocket/consensus/core/inbox.ts';
@@ -18,8 +18,8 @@ import type { World } from './world.ts';
 export interface NodeOptions {
   readonly address: Uint8Array;
   readonly rules: Rules;
-  /** False: signs whatever it is asked to, and remembers nothing. */
-  readonly safeSigner: boolean;
+  /** `forgets locks`: refuses double signatures only. `signs anything`: and remembers nothing. */
+  readonly signer: 'safe' | 'forgets locks' | 'signs anything';
   readonly liar: boolean;
   /** How far its clock is off, in ms. */
   readonly skew_ms: number;
@@ -45,8 +45,8 @@ export class SimulatedNode {
   readonly options: NodeOptions;
   readonly facts: Fact[] = [];
   state: State | null = null;
-  /** Counts crashes: what was asked in a former life is answered to nobody. */
-  #life = 0;
+  /** What was asked before the last crash is answered to nobody. */
+  crashes = 0;
   readonly #world: World;
   readonly #busyUntil_ms = new Map<Service, number>();
 
@@ -67,11 +67,8 @@ export class SimulatedNode {
   start() {
     if (this.state) return;
     const { keys, settings } = this.#world;
-    const { rules, manual, address, safeSigner } = this.options;
-    const { height, round, step: at, prepareQc, lockedQc } = this.disk.safety;
-    const record = safeSigner
-      ? { height, round, step: at, prepareQc, lockedQc }
-      : { height: 0n, round: 0, step: 0, prepareQc: null, lockedQc: null };
+    const { rules, manual, address, signer } = this.options;
+    const record = signer === 'signs anything' ? UNSIGNED_STATE : this.disk.safety;
     const own = { ...settings, networkId: NETWORK_ID, self: address, validators: keys.validators };
     const begun = begin({ settings: own, rules, tip: this.disk.tip(), record, manual, mempool: 0 }, this.#now());
     this.state = begun.state;
@@ -81,7 +78,7 @@ export class SimulatedNode {
   /** Loses all that is not on disk. */
   crash() {
     this.state = null;
-    this.#life++;
+    this.crashes++;
     this.#busyUntil_ms.clear();
   }
 
@@ -107,7 +104,7 @@ export class SimulatedNode {
 
   #do(effect: Effect) {
     const world = this.#world;
-    const life = this.#life;
+    const life = this.crashes;
     switch (effect.kind) {
       case 'ask':
         this.#serve(effect.id, effect.ask);
@@ -120,7 +117,7 @@ export class SimulatedNode {
         return;
       case 'setTimer': {
         const input: Input = { kind: 'timer', timer: effect.timer as TimerName, token: effect.token };
-        world.after(effect.delay_ms, () => life === this.#life && this.input(input));
+        world.after(effect.delay_ms, () => life === this.crashes && this.input(input));
         return;
       }
       case 'fact':
@@ -136,13 +133,14 @@ export class SimulatedNode {
     const service = SERVICE[ask.kind];
     const start_ms = Math.max(world.now_ms, this.#busyUntil_ms.get(service) ?? 0) + world.serviceTime_ms(ask.kind);
     if (service !== 'network') this.#busyUntil_ms.set(service, start_ms);
-    const life = this.#life;
+    const life = this.crashes;
     world.after(start_ms - world.now_ms, () => {
       // Half of the crashes are of the consensus actor alone: what it asked the others for happens all the same.
-      if (life !== this.#life && world.chance(0.5)) return;
+      if (life !== this.crashes && world.chance(0.5)) return;
       const answer = this.#answer(id, ask);
+      if (answer.kind === 'committed') world.committed(this);
       world.after(world.chance(0.1) ? 5 : 0, () => {
-        if (life === this.#life && this.state && isWanted(this.state, id)) this.input(answer);
+        if (life === this.crashes && this.state && isWanted(this.state, id)) this.input(answer);
       });
     });
   }
@@ -169,7 +167,6 @@ export class SimulatedNode {
         return { kind: 'executed', id };
       case 'commit':
         disk.commit(ask.blockHash, ask.commitQc);
-        this.#world.committed(this);
         return { kind: 'committed', id };
       case 'load':
         return { kind: 'block', id, block: disk.find(ask.blockHash) };
@@ -181,15 +178,16 @@ export class SimulatedNode {
   }
 
   #sign(request: SignRequest): Uint8Array {
-    const { address, safeSigner } = this.options;
+    const { address, signer } = this.options;
     const checked = checkRequest(request);
     const justify = request.type === MESSAGE_VOTE ? null : request.justify;
     const bytes = consensusSignBytes({ ...request, justify, networkId: NETWORK_ID });
-    if (!safeSigner) return this.#world.keys.sign(address, bytes);
+    if (signer === 'signs anything') return this.#world.keys.sign(address, bytes);
     const decision = decide(this.disk.safety, checked, sha256(bytes));
     if (decision.kind === 'repeat') return decision.signature;
     const signature = this.#world.keys.sign(address, bytes);
-    this.disk.safety = decision.next(signature);
+    const next = decision.next(signature);
+    this.disk.safety = signer === 'safe' ? next : { ...next, lockedQc: null };
     return signature;
   }
 }

@@ -51,6 +51,8 @@ export class World {
   readonly nodes: SimulatedNode[] = [];
   /** Decides whether an effect happens; a test may crash nodes in it. */
   intercept: (node: SimulatedNode, effect: Effect) => boolean = () => true;
+  /** The next node to be first at a height is cut off before anyone else hears of the decision. */
+  cutDecider = false;
   readonly #random: Random;
   readonly #tasks: Task[] = [];
   /** Group of a node while the network is split. */
@@ -186,6 +188,10 @@ export class World {
     if (node.options.liar) return;
     const at = node.disk.committed.length - 1;
     const hash = toHex(node.disk.committed[at]!.hash);
+    if (this.cutDecider && this.#chain[at] === undefined) {
+      this.cutDecider = false;
+      this.isolate(node);
+    }
     this.#chain[at] ??= hash;
     if (this.#chain[at] !== hash) throw new ForkError(`fork at height ${at + 1}, found by ${node.name}`);
   }

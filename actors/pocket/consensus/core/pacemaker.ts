@@ -1,6 +1,6 @@
 import { MESSAGE_PROPOSE, STEP_DECIDE, STEP_NEWROUND } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
-import { leaderOf, quorumOf } from '../../chain/validators.ts';
+import { leaderOf } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 import type { ViewCause } from './effect.ts';
 import { cancelTimer, forget, placeOf, report, type Settings, type State, setTimer, type View } from './state.ts';
@@ -103,7 +103,7 @@ export function timeView(s: State) {
   const { view } = s;
   if (view.timed) return;
   const here = [...s.rounds.values()].filter((round) => round >= view.round).length;
-  const quorum = here >= quorumOf(s.settings.validators.list.length);
+  const quorum = s.rules.isQuorum(here, s.settings.validators.list.length);
   if (!quorum && view.proposals.size === 0 && ![...view.said.values()].includes(null)) return;
   view.timed = true;
   setTimer(s, 'view', viewTimeout_ms(s));
