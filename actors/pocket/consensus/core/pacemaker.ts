@@ -11,7 +11,7 @@ const TIMEOUT_GROWTH = 1.5;
 const MAX_EXPONENT = 40;
 
 /** More validators than this cannot all be faulty. */
-export function toleratedFaults(n: number): number {
+function toleratedFaults(n: number): number {
   return Math.floor((n - 1) / 3);
 }
 
@@ -110,7 +110,7 @@ export function timeView(s: State) {
 }
 
 /** Waiting for the block interval, and then the round's time. */
-export function viewTimeout_ms(s: State): number {
+function viewTimeout_ms(s: State): number {
   const { timeout_ms, timeoutCap_ms, emptyBlockInterval_ms } = s.settings;
   const waiting_ms = Math.max(0, proposalTime_ms(s, emptyBlockInterval_ms) - s.now_ms);
   const grown_ms = timeout_ms * TIMEOUT_GROWTH ** Math.min(s.view.round, MAX_EXPONENT);
