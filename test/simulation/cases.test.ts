@@ -129,6 +129,7 @@ test('a block that one validator decided alone is proposed again and decided by 
   };
   const others = () => world.nodes.filter((node) => node !== decider);
   assert.ok(world.run(60_000, () => decider !== undefined && others().every((node) => height(node) >= 2)));
+  world.run(50);
   for (const node of others()) {
     assert.equal(toHex(node.disk.committed[1]!.hash), proposed);
     const decision = facts(node, 'committed').find((fact) => fact.height === 2n);

@@ -12,8 +12,8 @@ import { begin, isWanted, step } from '../../actors/pocket/consensus/core/step.t
 import { toErrorRecord } from '../../runtime/errors.ts';
 import { sha256 } from '../../wasm/hash.ts';
 import { Disk } from './disk.ts';
-import { isAuthentic, NETWORK_ID } from './keys.ts';
-import type { World } from './world.ts';
+import { isAuthentic, type Keys, NETWORK_ID } from './keys.ts';
+import type { Weather, WorldSettings } from './settings.ts';
 
 export interface NodeOptions {
   readonly address: Uint8Array;
@@ -24,6 +24,22 @@ export interface NodeOptions {
   /** How far its clock is off, in ms. */
   readonly skew_ms: number;
   readonly manual: boolean;
+}
+
+/** The world around a node. */
+export interface Surroundings {
+  readonly now_ms: number;
+  readonly keys: Keys;
+  readonly settings: WorldSettings;
+  readonly network: Weather;
+  readonly intercept: (node: SimulatedNode, effect: Effect) => boolean;
+  chance(probability: number): boolean;
+  after(delay_ms: number, run: () => void): void;
+  send(from: SimulatedNode, address: Uint8Array, message: ConsensusMessage): void;
+  serviceTime_ms(kind: Ask['kind']): number;
+  transactions(): Uint8Array[];
+  fetch(from: SimulatedNode, id: number, ask: Extract<Ask, { kind: 'fetchBlock' | 'fetchBlocks' }>): Input;
+  committed(node: SimulatedNode): void;
 }
 
 /** Services answer in the order in which they are asked, as actors do. */
@@ -47,10 +63,10 @@ export class SimulatedNode {
   state: State | null = null;
   /** What was asked before the last crash is answered to nobody. */
   crashes = 0;
-  readonly #world: World;
+  readonly #world: Surroundings;
   readonly #busyUntil_ms = new Map<Service, number>();
 
-  constructor(world: World, options: NodeOptions) {
+  constructor(world: Surroundings, options: NodeOptions) {
     this.#world = world;
     this.options = options;
     this.disk = new Disk(world.keys.validators);

@@ -2,7 +2,8 @@ import type { Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { type Keys, modelKeys, realKeys, rulesWith } from './keys.ts';
 import type { NodeOptions, SimulatedNode } from './node.ts';
-import { CALM, World } from './world.ts';
+import { CALM } from './settings.ts';
+import { World } from './world.ts';
 
 /** Blocks that every node must still commit once the faults are over. */
 const BLOCKS_AFTER = 3;

@@ -2,36 +2,12 @@ import type { ConsensusMessage } from '../../actors/pocket/chain/consensus.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
 import type { Ask, Effect } from '../../actors/pocket/consensus/core/effect.ts';
 import type { Input } from '../../actors/pocket/consensus/core/input.ts';
-import type { Settings } from '../../actors/pocket/consensus/core/state.ts';
 import { CodedError } from '../../runtime/errors.ts';
 import type { Random } from '../../runtime/random.ts';
 import { GENESIS_MS } from './disk.ts';
 import type { Keys } from './keys.ts';
-import { type NodeOptions, SimulatedNode } from './node.ts';
-
-/** What the network does to messages; probabilities from 0 to 1. */
-export interface Weather {
-  loss: number;
-  duplication: number;
-  /** How likely a message takes up to a second instead of up to 50 ms. */
-  lateness: number;
-  /** How likely an actor answers with an unexpected error. */
-  trouble: number;
-}
-
-export const CALM: Weather = { loss: 0, duplication: 0, lateness: 0, trouble: 0 };
-
-export type WorldSettings = Omit<Settings, 'networkId' | 'self' | 'validators'>;
-
-export const SETTINGS: WorldSettings = {
-  blockInterval_ms: 500,
-  emptyBlockInterval_ms: 1_000,
-  maxBlockBytes: 100_000,
-  timeout_ms: 2_000,
-  timeoutCap_ms: 60_000,
-  resend_ms: 500,
-  maxClockDrift_ms: 5_000,
-};
+import { type NodeOptions, SimulatedNode, type Surroundings } from './node.ts';
+import { CALM, SETTINGS, type Weather, type WorldSettings } from './settings.ts';
 
 interface Task {
   at_ms: number;
@@ -43,7 +19,7 @@ interface Task {
 export class ForkError extends Error {}
 
 /** Virtual time, the network, and the nodes on it. One seed, one run. */
-export class World {
+export class World implements Surroundings {
   now_ms = GENESIS_MS;
   network: Weather = { ...CALM };
   readonly keys: Keys;
