@@ -26,7 +26,7 @@ export const consensusConfigSchema = z.strictObject({
     .default(5_000)
     .describe('How far ahead of the local clock the timestamp of a proposed block may be'),
 });
-export type ConsensusConfig = z.infer<typeof consensusConfigSchema>;
+type ConsensusConfig = z.infer<typeof consensusConfigSchema>;
 
 /** What the actor is started with. */
 export interface ConsensusStart {

@@ -7,7 +7,6 @@ import {
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
 import { equalBytes } from '../../chain/hex.ts';
-import { quorumOf } from '../../chain/validators.ts';
 import { admitOwn, obtain, preferSource } from './blocks.ts';
 import { certificateOf, certify, decidesTip, preparesHeight } from './certificates.ts';
 import { decide } from './decide.ts';
@@ -34,7 +33,7 @@ export function receiveVote(s: State, message: ConsensusMessage) {
   if (view.lead.certificates.has(step)) return drop(s, 'vote_late');
   const votes = s.rules.collect(view.lead.votes.get(step) ?? [], { address, signature });
   view.lead.votes.set(step, votes);
-  if (votes.length < quorumOf(s.settings.validators.list.length)) return;
+  if (!s.rules.isQuorum(votes.length, s.settings.validators.list.length)) return;
   const certified = certificateOf(s, { height: s.height, round: view.round, step, blockHash, signatures: votes });
   view.lead.certificates.set(step, certified);
   if (step === STEP_COMMIT) decide(s, certified);
@@ -51,7 +50,7 @@ export function leadOn(s: State) {
 
 function plan(s: State): NonNullable<State['view']['lead']['plan']> | null {
   const { newRounds } = s.view;
-  if (newRounds.length < quorumOf(s.settings.validators.list.length)) return null;
+  if (!s.rules.isQuorum(newRounds.length, s.settings.validators.list.length)) return null;
   const reported = newRounds.map((one) => one.prepareQc).filter((one): one is Certified => one !== null);
   if (s.prepareQc) reported.push(s.prepareQc);
   const prepareQc = s.rules.highest(reported);

@@ -1,6 +1,6 @@
 import { MESSAGE_PROPOSE, STEP_DECIDE, STEP_NEWROUND } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
-import { leaderOf, quorumOf } from '../../chain/validators.ts';
+import { leaderOf } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 import type { ViewCause } from './effect.ts';
 import { cancelTimer, forget, placeOf, report, type Settings, type State, setTimer, type View } from './state.ts';
@@ -11,7 +11,7 @@ const TIMEOUT_GROWTH = 1.5;
 const MAX_EXPONENT = 40;
 
 /** More validators than this cannot all be faulty. */
-export function toleratedFaults(n: number): number {
+function toleratedFaults(n: number): number {
   return Math.floor((n - 1) / 3);
 }
 
@@ -103,14 +103,14 @@ export function timeView(s: State) {
   const { view } = s;
   if (view.timed) return;
   const here = [...s.rounds.values()].filter((round) => round >= view.round).length;
-  const quorum = here >= quorumOf(s.settings.validators.list.length);
+  const quorum = s.rules.isQuorum(here, s.settings.validators.list.length);
   if (!quorum && view.proposals.size === 0 && ![...view.said.values()].includes(null)) return;
   view.timed = true;
   setTimer(s, 'view', viewTimeout_ms(s));
 }
 
 /** Waiting for the block interval, and then the round's time. */
-export function viewTimeout_ms(s: State): number {
+function viewTimeout_ms(s: State): number {
   const { timeout_ms, timeoutCap_ms, emptyBlockInterval_ms } = s.settings;
   const waiting_ms = Math.max(0, proposalTime_ms(s, emptyBlockInterval_ms) - s.now_ms);
   const grown_ms = timeout_ms * TIMEOUT_GROWTH ** Math.min(s.view.round, MAX_EXPONENT);

@@ -67,7 +67,7 @@ function receiveCertified(s: State, message: ConsensusMessage) {
 }
 
 /** The QC that a PRECOMMIT, COMMIT or DECIDE must carry: of the step before, the same view and block. */
-export function certificateFor(s: State, message: ConsensusMessage): Certified | null {
+function certificateFor(s: State, message: ConsensusMessage): Certified | null {
   const { justify, blockHash, height, round, step } = message;
   if (!justify || !blockHash) return null;
   const certified = certify(s, justify);
@@ -93,7 +93,7 @@ function accept(s: State, step: number, proposal: Proposal) {
 }
 
 /** An invalid proposal ends the round for us: there is nothing more to expect of its leader. */
-export function reject(s: State, reason: string) {
+function reject(s: State, reason: string) {
   const { view, height } = s;
   report(s, { fact: 'rejected', reason, leader: toHex(view.leader.address), height, round: view.round });
   enterView(s, view.round + 1, 'invalid');

@@ -49,13 +49,13 @@ export interface Proposal {
 }
 
 /** A validator that entered the view, and the prepareQC of this height that it reports. */
-export interface NewRound {
+interface NewRound {
   readonly address: Uint8Array;
   readonly prepareQc: Certified | null;
 }
 
 /** What the leader of the view does. */
-export interface Lead {
+interface Lead {
   /** Chosen once a quorum has entered the view. */
   plan: { readonly kind: 'fresh' } | { readonly kind: 'again'; readonly prepareQc: Certified } | null;
   /** When the propose timer fires, in ms of the clock; null while it is not set. */
@@ -90,7 +90,7 @@ export interface View {
 }
 
 /** A search for a block by hash: first in the database, then at one validator after the other. */
-export interface Search {
+interface Search {
   readonly blockHash: Uint8Array;
   loaded: boolean;
   /** Validators asked since the last pause. */
@@ -98,7 +98,7 @@ export interface Search {
 }
 
 /** Catching up: certificates prove that `target` is decided. */
-export interface Catchup {
+interface Catchup {
   target: bigint;
   readonly queue: SyncedBlock[];
   asked: number;
