@@ -24,6 +24,8 @@ const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 
 /** This process's end of the thread that generates load. */
 export class Load {
+  /** The figures of a run without load. */
+  static readonly NOTHING = NOTHING;
   /** Settles when the thread failed; stays open otherwise. */
   readonly failed: Promise<CodedError>;
   readonly #worker: Worker;

@@ -5,6 +5,8 @@ import { addressOf } from '../../actors/pocket/chain/address.ts';
 import { genesisJson, parseGenesis } from '../../actors/pocket/chain/genesis.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
 import { createHome, homeLayout, writeConfig } from '../../config/home.ts';
+import { encodeKeyFile } from '../../config/key-format.ts';
+import { createKey } from '../../config/keystore.ts';
 import type { NodeConfigInput } from '../../config/schema.ts';
 import { CodedError } from '../../runtime/errors.ts';
 import { publicKeyOf } from '../../wasm/ed25519.ts';
@@ -102,10 +104,11 @@ async function create(layout: LocalnetLayout, options: NetworkOptions): Promise<
       return { ...node, ...blank, ...placeOf(layout, index + 1) };
     }),
   };
-  const genesis = writeGenesis(layout, networkId, keys, ports);
+  const genesis = await writeGenesis(layout, networkId, keys, ports);
   for (const [index, key] of keys.entries()) {
     const config = nodeConfig(status, index + 1, ports);
-    createHome(layout.home(index + 1), { config, genesis, validatorKey: keyFile(key) });
+    const validatorKey = await encodeKeyFile(key.seed, { unencrypted: true });
+    createHome(layout.home(index + 1), { config, genesis, validatorKey });
   }
   writeStatus(layout, status);
   rmSync(layout.unfinished);
@@ -122,31 +125,26 @@ function removeUnfinished(layout: LocalnetLayout): void {
 }
 
 interface Key {
-  readonly seed: string;
-  readonly publicKey: Uint8Array;
-  /** Hex. */
+  readonly seed: Uint8Array;
+  /** Hex, as the address. */
+  readonly publicKey: string;
   readonly address: string;
 }
 
 function newKey(): Key {
-  const seed = randomBytes(32);
+  const seed = Uint8Array.from(randomBytes(32));
   const publicKey = publicKeyOf(seed);
-  return { seed: seed.toString('hex'), publicKey, address: toHex(addressOf(publicKey)) };
+  return { seed, publicKey: toHex(publicKey), address: toHex(addressOf(publicKey)) };
 }
 
-function keyFile({ seed, publicKey, address }: Key): string {
-  return `${JSON.stringify({ address, public_key: toHex(publicKey), seed }, null, 2)}\n`;
-}
-
-function writeGenesis(
+async function writeGenesis(
   layout: LocalnetLayout,
   networkId: string,
   validators: readonly Key[],
   ports: readonly NodePorts[],
-): string {
+): Promise<string> {
   const play = Array.from({ length: PLAY_ACCOUNTS }, newKey);
-  mkdirSync(layout.accounts, { recursive: true, mode: 0o700 });
-  for (const key of play) writeFileSync(join(layout.accounts, `${key.address}.json`), keyFile(key), { mode: 0o600 });
+  for (const { seed } of play) await createKey(layout.accounts, { seed, unencrypted: true });
   const seed = randomBytes(32);
   writeFileSync(layout.loadSeed, `${seed.toString('hex')}\n`, { mode: 0o600 });
   const addresses = [...play.map((key) => key.address), ...loadAccounts(seed).map((one) => toHex(one.address))];
@@ -156,7 +154,7 @@ function writeGenesis(
     accounts: addresses.map((address) => ({ address, amount: BALANCE_uPOKT.toString() })),
     validators: validators.map((key, index) => ({
       address: key.address,
-      public_key: toHex(key.publicKey),
+      public_key: key.publicKey,
       service_url: `127.0.0.1:${ports[index]!.p2p}`,
       staked_amount: STAKE_uPOKT.toString(),
       output: key.address,
