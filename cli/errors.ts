@@ -1,0 +1,25 @@
+/** Coded errors of the command line. */
+export const CLI_ERRORS = {
+  USAGE: 'The command line is wrong; see --help. Exit code 2.',
+  HOME_IN_USE: 'Another process runs a node on this home, or a local network in this directory.',
+  NODE_UNREACHABLE: 'No node answers at this URL.',
+  NODE_TIMEOUT: 'The node did not answer in time. Nothing is known about the request.',
+  NODE_ANSWER: 'What answered at this URL is not a node of this kind.',
+  NODE_FAILED: 'A node of the local network ended. Its log says why.',
+  NODE_NUMBER: 'The local network has no node of this number.',
+  NODE_START_FAILED: 'A node could not be started. Its message and its log say why.',
+  LOCALNET_MISMATCH: 'The directory holds a local network that was made with other options.',
+  LOCALNET_MISSING: 'The directory holds no local network.',
+  LOCALNET_NOT_RUNNING: 'The local network in this directory is not running.',
+  LOCALNET_UNREADABLE: 'A file of the local network is damaged.',
+  PORTS_EXHAUSTED: 'No free ports were found on the loopback interface.',
+  CHAIN_STALLED: 'All nodes run, and no block was committed for two minutes.',
+  GUARANTEE_BROKEN: 'The run ended, but a guarantee did not hold. The report says which.',
+  INTERRUPTED: 'The run was interrupted before it was complete.',
+  TX_REFUSED: 'The node refused the transaction, with the code and the reason that it gave.',
+  TX_NOT_COMMITTED: 'The transaction was accepted but not seen in a block in time. It may still be committed.',
+  KEY_UNKNOWN: 'There is no key for this address in the key directory.',
+  NETWORK_UNKNOWN: 'The node does not tell its network id yet: it has no block.',
+} as const;
+
+export type CliErrorCode = keyof typeof CLI_ERRORS;

@@ -1,0 +1,196 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseGenesis } from '../../actors/pocket/chain/genesis.ts';
+import { homeLayout } from '../../config/home.ts';
+import { CodedError } from '../../runtime/errors.ts';
+import { Load } from '../load/load.ts';
+import { takeLock } from '../lock.ts';
+import { StopSignals } from '../signals.ts';
+import { EXIT_FAILED, EXIT_OK, printJson } from '../terminal.ts';
+import { serveControl } from './control.ts';
+import { type LocalnetLayout, localnetLayout } from './files.ts';
+import { Localnet } from './localnet.ts';
+import { prepareNetwork } from './network.ts';
+import { brokenGuarantees, type ReportParts, reportOf } from './report.ts';
+import { Screen } from './screen.ts';
+
+export interface LocalnetOptions {
+  readonly directory: string;
+  readonly validators: number | undefined;
+  readonly databaseUrl: string | undefined;
+  /** End when every node has committed so many more blocks; undefined: run until interrupted. */
+  readonly blocks: number | undefined;
+  readonly load: number | 'max' | undefined;
+  readonly json: boolean;
+  /** Script that runs a node: the command line itself. */
+  readonly script: string;
+}
+
+/** How often the end of the run is looked for. */
+const STEP_ms = 500;
+/** Time for what was accepted to be committed once the blocks are there. */
+const DRAIN_ms = 60_000;
+/** Running nodes that commit nothing for this long never will. */
+const STALL_ms = 120_000;
+/** After Ctrl-C everything ends in five seconds; the nodes need four of them at worst. */
+const HURRIED_CHECK_ms = 800;
+
+/** Runs a local network until it is done or interrupted; resolves with the exit code. */
+export async function runLocalnet(options: LocalnetOptions): Promise<number> {
+  const layout = localnetLayout(options.directory);
+  mkdirSync(layout.directory, { recursive: true });
+  const release = takeLock(layout.lock, `the local network in ${layout.directory}`);
+  const screen = new Screen(options.json ? process.stderr : process.stdout);
+  const wish = interruptWish();
+  const network = new Localnet(layout, await prepareNetwork(layout, options), {
+    script: options.script,
+    note: (text) => screen.print(text),
+  });
+  // Whatever happens to this process, no node is left behind.
+  const lastResort = (): void => network.killNow();
+  process.on('exit', lastResort);
+  try {
+    const control = await serveControl(layout, (order) => network.obey(order));
+    network.opened(control.path);
+    try {
+      return await run(options, layout, network, screen, wish);
+    } finally {
+      control.close();
+      await network.stop();
+    }
+  } finally {
+    wish.detach();
+    process.off('exit', lastResort);
+    release();
+  }
+}
+
+interface Wish {
+  readonly interrupted: Promise<'interrupted'>;
+  readonly detach: () => void;
+}
+
+function interruptWish(): Wish {
+  let stop!: (how: 'interrupted') => void;
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    stop = resolve;
+  });
+  // Exiting kills the nodes: see `lastResort`.
+  const signals = new StopSignals({ stop: () => stop('interrupted'), force: () => process.exit(EXIT_FAILED) });
+  return { interrupted, detach: signals.attach(['SIGINT', 'SIGTERM', 'SIGHUP']) };
+}
+
+async function run(
+  options: LocalnetOptions,
+  layout: LocalnetLayout,
+  network: Localnet,
+  screen: Screen,
+  wish: Wish,
+): Promise<number> {
+  screen.print(`potoroo: starting ${network.status.validators} validators in ${layout.directory}`);
+  if ((await Promise.race([network.start(), wish.interrupted])) === 'interrupted') return EXIT_OK;
+  screen.introduce(layout, network.status);
+  const from = Math.max(0, ...(await network.heights()).map((height) => height ?? 0));
+  const load = options.load === undefined ? undefined : startLoad(options, layout, network);
+  const stopScreen = screen.follow(network, load);
+  try {
+    const target = options.blocks === undefined ? Number.POSITIVE_INFINITY : from + options.blocks;
+    const work = runUntil(network, load, target);
+    const outcome = await Promise.race([work, wish.interrupted, ...(load ? [failure(load)] : [])]);
+    await stopScreen();
+    if (outcome === 'interrupted' && !options.json) return options.blocks === undefined ? EXIT_OK : interrupted(screen);
+    return await conclude(options, network, { from, load, hurried: outcome === 'interrupted' }, screen);
+  } finally {
+    await stopScreen();
+    await load?.terminate();
+  }
+}
+
+function failure(load: Load): Promise<never> {
+  return load.failed.then((error) => Promise.reject(error));
+}
+
+function interrupted(screen: Screen): number {
+  screen.print('interrupted before all blocks were committed: nothing was checked');
+  return EXIT_FAILED;
+}
+
+function startLoad(options: LocalnetOptions, layout: LocalnetLayout, network: Localnet): Load {
+  const { status } = network;
+  const genesis = parseGenesis(readFileSync(homeLayout(layout.home(1)).genesis, 'utf8'));
+  return new Load({
+    urls: status.nodes.map((node) => node.rpc_url),
+    rate: options.load as number | 'max',
+    seed: Buffer.from(readFileSync(layout.loadSeed, 'utf8').trim(), 'hex'),
+    networkId: status.network_id,
+    txWindowBlocks: genesis.txWindowBlocks,
+    remember: options.blocks !== undefined || options.json,
+  });
+}
+
+/** Waits for the blocks, then for the accepted transactions. @throws CHAIN_STALLED */
+async function runUntil(network: Localnet, load: Load | undefined, target: number): Promise<void> {
+  let best = 0;
+  let since = performance.now();
+  for (;;) {
+    const heights = await network.heights();
+    if (heights.every((height) => height !== null && height >= target)) break;
+    const top = Math.max(0, ...heights.map((height) => height ?? 0));
+    if (top > best || !network.allRunning) {
+      best = top;
+      since = performance.now();
+    } else if (performance.now() - since > STALL_ms) {
+      throw new CodedError('CHAIN_STALLED', `no block after ${top} for ${STALL_ms / 1_000} s: see the nodes' logs`, {
+        height: top,
+      });
+    }
+    await sleep(STEP_ms);
+  }
+  if (load === undefined) return;
+  load.halt();
+  const until = performance.now() + DRAIN_ms;
+  while (!load.settled && performance.now() < until) await sleep(STEP_ms);
+}
+
+interface Run {
+  readonly from: number;
+  readonly load: Load | undefined;
+  /** Interrupted: what cannot be checked at once is not checked. */
+  readonly hurried: boolean;
+}
+
+/** Checks every guarantee on all nodes and reports. */
+async function conclude(options: LocalnetOptions, network: Localnet, run: Run, screen: Screen): Promise<number> {
+  screen.print('checking blocks, states and transactions on all nodes');
+  const check = gather(network, run);
+  const limit = sleep(HURRIED_CHECK_ms, 'late' as const);
+  const parts = await (run.hurried ? Promise.race([check, limit]) : check);
+  if (parts === 'late') {
+    throw new CodedError('INTERRUPTED', 'interrupted: the chain is too long to be checked in the time that is left');
+  }
+  const report = reportOf(parts);
+  const broken = brokenGuarantees(parts);
+  if (run.load !== undefined && report.txs_submitted === 0) broken.push('no transaction of the load was accepted');
+  if (run.hurried && options.blocks !== undefined) broken.push('the run was interrupted before all blocks were there');
+  const refused = Object.entries(parts.load.refused).map(([reason, count]) => `${reason} ${count}`);
+  if (refused.length > 0) screen.print(`refused transactions: ${refused.join(', ')}`);
+  for (const reason of broken) screen.print(`GUARANTEE_BROKEN: ${reason}`);
+  if (options.json) printJson(report);
+  else screen.printReport(report);
+  return broken.length === 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+async function gather(network: Localnet, { from, load }: Run): Promise<ReportParts> {
+  const { figures, accepted } = (await load?.finish()) ?? { figures: Load.NOTHING, accepted: [] };
+  await network.look();
+  const verdict = await network.verify(from, accepted);
+  return {
+    validators: network.status.validators,
+    verdict,
+    load: figures,
+    accepted: accepted.length,
+    actorRestarts: network.actorRestarts,
+    nodeRestarts: network.nodeRestarts,
+    rss_mb: network.peakRss_mb,
+  };
+}

@@ -1,0 +1,10 @@
+import { program } from './program.ts';
+import { report } from './terminal.ts';
+
+/** The entry of the `potoroo` command. */
+const potoroo = program();
+try {
+  await potoroo.parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
+}

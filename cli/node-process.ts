@@ -1,0 +1,183 @@
+import { readFileSync, rmSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { type HomeLayout, homeLayout, writeWhole } from '../config/home.ts';
+import { loadConfig } from '../config/load.ts';
+import type { NodeConfig } from '../config/schema.ts';
+import { type CodedError, type ErrorRecord, toErrorRecord } from '../runtime/errors.ts';
+import { createLog } from '../runtime/logging.ts';
+import { takeLock } from './lock.ts';
+import { StopSignals } from './signals.ts';
+import { EXIT_FAILED, EXIT_OK, note } from './terminal.ts';
+
+/** What this file needs of a running node; actors/pocket/node.ts starts one. */
+interface RunningNode {
+  /** Settles when the node cannot go on, with the reason. */
+  readonly failed: Promise<CodedError>;
+  /** The database in use, without a password. */
+  readonly databaseUrl: string;
+  stop(): Promise<void>;
+}
+interface NodeParts {
+  readonly config: NodeConfig;
+  readonly home: string;
+  readonly version: string;
+  readonly log: Logger;
+}
+export type NodeStarter = (parts: NodeParts) => Promise<RunningNode>;
+
+/** What a node tells the process that started it. */
+export type NodeNotice = { kind: 'ready' } | { kind: 'failed'; error: ErrorRecord };
+/** What that process may say. Closing the channel means the same. */
+export interface StopOrder {
+  kind: 'stop';
+}
+
+/** A stop that takes longer is cut off: whoever waits for us promised an end in five seconds. */
+const STOP_DEADLINE_ms = 3_500;
+
+/**
+ * Runs the node of a home until it is told to stop or fails; resolves with the exit code. The caller exits
+ * with it at once: threads of a failed node may still be alive.
+ */
+export async function runNode(home: string, version: string, start: NodeStarter): Promise<number> {
+  const layout = homeLayout(home);
+  const stopping = new StopWish();
+  try {
+    const config = withAddressFiles(loadConfig(home), layout);
+    const release = takeLock(layout.lock, `the node home ${layout.home}`);
+    try {
+      removeRunFiles(layout);
+      const { level, file } = config.log;
+      const log = createLog('main', file === '' ? { level } : { level, file });
+      return await supervise(layout, { config, home: layout.home, version, log }, start, stopping);
+    } finally {
+      removeRunFiles(layout);
+      release();
+    }
+  } catch (error) {
+    await tellParent({ kind: 'failed', error: toErrorRecord(error) });
+    throw error;
+  } finally {
+    stopping.close();
+  }
+}
+
+async function supervise(
+  layout: HomeLayout,
+  parts: NodeParts,
+  start: NodeStarter,
+  stopping: StopWish,
+): Promise<number> {
+  // A wish to stop while it starts is granted as soon as it is up: half a node has no orderly end.
+  const node = await Promise.race([start(parts), stopping.overdue]);
+  if (node === undefined) return abandon(parts.log);
+  writeNodeFile(layout, psqlUrl(node.databaseUrl, parts.config.database.schema));
+  await tellParent({ kind: 'ready' });
+  const failure = await Promise.race([stopping.wished, node.failed]);
+  const stopped = node.stop().then(() => true);
+  const orderly = await Promise.race([stopped, failure === undefined ? stopping.overdue : deadline()]);
+  if (failure !== undefined) throw failure;
+  if (orderly === undefined) return abandon(parts.log);
+  parts.log.info('stopped');
+  return EXIT_OK;
+}
+
+function withAddressFiles(config: NodeConfig, layout: HomeLayout): NodeConfig {
+  const { rpc, telemetry } = config;
+  return {
+    ...config,
+    rpc: { ...rpc, address_file: rpc.address_file || layout.rpcAddress },
+    telemetry: { ...telemetry, address_file: telemetry.address_file || layout.metricsAddress },
+  };
+}
+
+/** Files that are true only while a node runs. */
+function removeRunFiles({ nodeFile, rpcAddress, metricsAddress }: HomeLayout): void {
+  for (const file of [nodeFile, rpcAddress, metricsAddress]) rmSync(file, { force: true });
+}
+
+function abandon(log: Logger): number {
+  log.error({ limit_ms: STOP_DEADLINE_ms }, 'did not stop in time: ending at once');
+  return EXIT_FAILED;
+}
+
+function deadline(): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(() => resolve(undefined), STOP_DEADLINE_ms).unref());
+}
+
+/** Everything that may ask this process to stop. */
+class StopWish {
+  readonly wished: Promise<void>;
+  /** Settles when a wish was not granted in time. */
+  readonly overdue: Promise<undefined>;
+  readonly #close: () => void;
+
+  constructor() {
+    let stop!: () => void;
+    this.wished = new Promise((resolve) => {
+      stop = resolve;
+    });
+    this.overdue = this.wished.then(deadline);
+    const signals = new StopSignals({ stop, force: () => process.exit(EXIT_FAILED) });
+    // Under a parent, Ctrl-C in the terminal is for the parent: it stops its nodes in order.
+    const detachInterrupt = process.send ? ignoreInterrupt() : signals.attach(['SIGINT', 'SIGHUP']);
+    const detach = signals.attach(['SIGTERM']);
+    const onMessage = (message: unknown): void => {
+      if ((message as StopOrder | null)?.kind === 'stop') stop();
+    };
+    process.on('message', onMessage);
+    process.on('disconnect', stop);
+    // Started by a parent that is gone already.
+    if (process.send && !process.connected) stop();
+    this.#close = () => {
+      detachInterrupt();
+      detach();
+      process.off('message', onMessage);
+      process.off('disconnect', stop);
+    };
+  }
+
+  close(): void {
+    this.#close();
+  }
+}
+
+function ignoreInterrupt(): () => void {
+  const ignore = (): void => undefined;
+  process.on('SIGINT', ignore);
+  return () => process.off('SIGINT', ignore);
+}
+
+/** Tells the parent, if there is one that still listens. */
+async function tellParent(notice: NodeNotice): Promise<void> {
+  if (!process.connected || !process.send) return;
+  await new Promise<void>((resolve) => process.send?.(notice, undefined, {}, () => resolve()));
+}
+
+function writeNodeFile(layout: HomeLayout, psql: string): void {
+  const node = {
+    pid: process.pid,
+    started: new Date().toISOString(),
+    rpc_url: addressIn(layout.rpcAddress),
+    metrics_url: addressIn(layout.metricsAddress),
+    psql_url: psql,
+  };
+  writeWhole(layout.nodeFile, `${JSON.stringify(node, null, 2)}\n`);
+  note(`node ${layout.home}: rpc ${node.rpc_url ?? 'off'}, metrics ${node.metrics_url ?? 'off'}, psql "${psql}"`);
+}
+
+function addressIn(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
+/** A URL with which psql finds the node's tables without their schema being named. */
+function psqlUrl(databaseUrl: string, schema: string): string {
+  // A user's own schema is on the search path as it is.
+  if (new RegExp(`^postgres(ql)?://${schema}[:@]`).test(databaseUrl)) return databaseUrl;
+  const separator = databaseUrl.includes('?') ? '&' : '?';
+  return `${databaseUrl}${separator}options=-csearch_path%3D${schema}`;
+}

@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import { localnetCommand } from './localnet-command.ts';
+import { startCommand } from './start.ts';
+import { version } from './version.ts';
+
+/** The whole command line as data: it is run from here, and documented from here. */
+export function program(): Command {
+  const potoroo = new Command('potoroo')
+    .description('A blockchain node that restarts its own modules')
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError('(--help shows what is possible)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ potoroo localnet                        four validators on this machine
+  $ potoroo query height --node http://127.0.0.1:50832
+
+Exit codes: 0 done, 1 failed, 2 wrong usage. Errors begin with a stable code.
+`,
+    );
+  for (const command of [startCommand(), localnetCommand()]) potoroo.addCommand(command);
+  inheritAll(potoroo);
+  return potoroo;
+}
+
+/** Sub-commands made apart do not take over how errors end the program. */
+function inheritAll(command: Command): void {
+  for (const inner of command.commands) {
+    inner.copyInheritedSettings(command);
+    inheritAll(inner);
+  }
+}

@@ -1,0 +1,48 @@
+import { CommanderError } from 'commander';
+import { CodedError, INTERNAL_ERROR, toErrorRecord } from '../runtime/errors.ts';
+
+/** Exit codes of every command. */
+export const EXIT_OK = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/** What the command was asked for. With `--json`: exactly one line of JSON. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Everything else: progress, hints, warnings. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Prints a value as one line of JSON. Bigints are written as JSON numbers of any length. */
+export function printJson(value: unknown): void {
+  print(toJson(value));
+}
+
+function toJson(value: unknown): string {
+  if (typeof value === 'bigint') return value.toString();
+  if (Array.isArray(value)) return `[${value.map(toJson).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    return `{${Object.entries(value)
+      .filter(([, inner]) => inner !== undefined)
+      .map(([key, inner]) => `${JSON.stringify(key)}:${toJson(inner)}`)
+      .join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}
+
+/** Tells the user what went wrong; returns the exit code. */
+export function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+  const { code, message } = toErrorRecord(error);
+  note(`error ${code}: ${message}`);
+  // A defect of ours is of no use without the place where it happened.
+  if (code === INTERNAL_ERROR && error instanceof Error && error.stack) note(error.stack);
+  return code === 'USAGE' ? EXIT_USAGE : EXIT_FAILED;
+}
+
+export function usageError(message: string): CodedError {
+  return new CodedError('USAGE', message);
+}
