@@ -13,7 +13,7 @@ export const databaseConfigSchema = z.strictObject({
     .describe('Schema that holds the chain; one node per schema'),
   pool_size: z.int().min(2).max(50).default(4).describe('Connections for writing blocks and reading state'),
 });
-export type DatabaseConfig = z.infer<typeof databaseConfigSchema>;
+type DatabaseConfig = z.infer<typeof databaseConfigSchema>;
 
 /** What the actor is started with. */
 export interface PersistenceStart {

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import type { Transaction } from './database.ts';
 
 /** What a column of a COPY holds; null in a row is SQL null. */
-export type ColumnType = 'bytea' | 'text' | 'int2' | 'int4' | 'int8' | 'numeric' | 'bool' | 'text[]';
+type ColumnType = 'bytea' | 'text' | 'int2' | 'int4' | 'int8' | 'numeric' | 'bool' | 'text[]';
 export type ColumnValue = Uint8Array | string | number | bigint | boolean | readonly string[] | null;
 
 /** "PGCOPY", the marker bytes, no flags, no extension. */

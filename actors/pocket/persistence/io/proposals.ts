@@ -16,7 +16,7 @@ const OUTCOME_VERSION = 1;
 // Amounts go up to 2^128 - 1.
 const packr = new Packr({ useRecords: false, useBigIntExtension: true });
 
-export function encodeOutcome(outcome: Outcome): Uint8Array {
+function encodeOutcome(outcome: Outcome): Uint8Array {
   return Buffer.concat([Uint8Array.of(OUTCOME_VERSION), packr.pack(outcome)]);
 }
 
