@@ -17,7 +17,7 @@ import {
   type TestServer,
   testGenesis,
   testServer,
-} from './test/harness.ts';
+} from './testing/harness.ts';
 
 const coded = (code: string) => (error: unknown) => hasCode(error, code);
 /** A Buffer of the database and a Uint8Array of ours are the same bytes to us, not to assert. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { systemClock } from '../../../../runtime/clock.ts';
-import { silent, type TestServer, testServer } from '../test/harness.ts';
+import { silent, type TestServer, testServer } from '../testing/harness.ts';
 import { type ColumnValue, type CopyTarget, copyRows } from './copy.ts';
 import { Database } from './database.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../../../../runtime/clock.ts';
 import { hasCode } from '../../../../runtime/errors.ts';
-import { connect, silent, type TestServer, testServer } from '../test/harness.ts';
+import { connect, silent, type TestServer, testServer } from '../testing/harness.ts';
 import { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import { MIGRATIONS } from './migrations/index.ts';

@@ -22,11 +22,11 @@ import { after, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { hasCode } from '../../../../runtime/errors.ts';
-import { connect, silent } from '../test/harness.ts';
+import { connect, silent } from '../testing/harness.ts';
 import { startEmbedded } from './embedded.ts';
 import { isRunning } from './process-id.ts';
 
-const OWNER = fileURLToPath(new URL('../test/owner.js', import.meta.url));
+const OWNER = fileURLToPath(new URL('../testing/owner.js', import.meta.url));
 const DIST = fileURLToPath(new URL('../../../../', import.meta.url));
 const isRoot = process.getuid?.() === 0;
 const NOBODY = { uid: 65_534, gid: 65_534 };

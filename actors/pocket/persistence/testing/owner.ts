@@ -2,7 +2,8 @@
 import { pino } from 'pino';
 import { startEmbedded } from '../io/embedded.ts';
 
-const [home = '', stateFolder = ''] = process.argv.slice(2);
+const [home, stateFolder] = process.argv.slice(2);
+if (home === undefined || stateFolder === undefined) throw new Error('owner.js HOME STATE_FOLDER');
 try {
   const { url, pid, stop } = await startEmbedded({ home, stateFolder, log: pino({ level: 'silent' }) });
   console.log(JSON.stringify({ url, pid }));
