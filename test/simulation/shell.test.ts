@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import type { SignerStart } from '../../actors/host/signer/config.ts';
 import signer from '../../actors/host/signer/index.ts';
 import { addressOf } from '../../actors/pocket/chain/address.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
 import { validatorSet } from '../../actors/pocket/chain/validators.ts';
-import { consensusConfigSchema } from '../../actors/pocket/consensus/config.ts';
+import { type ConsensusStart, consensusConfigSchema } from '../../actors/pocket/consensus/config.ts';
 import consensus from '../../actors/pocket/consensus/index.ts';
 import { consensusProtocol } from '../../actors/pocket/consensus/protocol.ts';
 import { p2pProtocol } from '../../actors/pocket/p2p/protocol.ts';
 import { persistenceProtocol } from '../../actors/pocket/persistence/protocol.ts';
 import { utilityProtocol } from '../../actors/pocket/utility/protocol.ts';
+import { createKey } from '../../config/keystore.ts';
 import { defineActor, type Peer } from '../../runtime/actor.ts';
 import { CodedError, hasCode } from '../../runtime/errors.ts';
 import { defineProtocol } from '../../runtime/protocol.ts';
@@ -114,8 +116,7 @@ function copied<T extends object>(fields: T): T {
 }
 
 test('the actor runs a chain with the real signer, and goes on when either of them is killed', async () => {
-  const keyFile = join(home, 'key.json');
-  writeFileSync(keyFile, JSON.stringify({ seed: toHex(seed) }), { mode: 0o600 });
+  const { path } = await createKey(home, { unencrypted: true, name: 'validator', seed });
   let peer: Peer<typeof consensusProtocol> | undefined;
   const probe = defineActor({
     protocol: defineProtocol('probe', {}),
@@ -126,13 +127,13 @@ test('the actor runs a chain with the real signer, and goes on when either of th
       return { tell: {}, ask: {}, stop: () => undefined };
     },
   });
-  const config: Record<string, unknown> = {
-    signer: { keyFile, recordFile: join(home, 'record'), networkId: NETWORK_ID },
+  const config: { signer: SignerStart; consensus: ConsensusStart } = {
+    signer: { signer: { key_file: path, record_file: join(home, 'record') }, networkId: NETWORK_ID },
     consensus: { consensus: consensusConfigSchema.parse({}), genesis },
   };
   const actors = [signer, persistence, utility, p2p, consensus, probe].map((definition) => ({
     definition,
-    config: config[definition.protocol.name] ?? {},
+    config: new Map<string, unknown>(Object.entries(config)).get(definition.protocol.name) ?? {},
   })) as unknown as HostedActor[];
   const host = new SingleThreadHost(actors, { seed: 1n, start_ms: GENESIS_MS });
   await host.start();
