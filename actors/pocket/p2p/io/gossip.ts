@@ -65,6 +65,10 @@ export class Gossip {
     return this.#host.services.pubsub.getSubscribers(this.#topic).length;
   }
 
+  reaches(peerId: string): boolean {
+    return this.#host.services.pubsub.getSubscribers(this.#topic).some((peer) => peer.toString() === peerId);
+  }
+
   stop(): void {
     this.#cancelFlush?.();
   }

@@ -11,6 +11,7 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
+import { systemClock } from '../../../../runtime/clock.ts';
 import { parseGenesis } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
 import { encodeFrame, FRAME_HELLO, FRAME_MESSAGES, FRAME_VERDICT, type Frame, FrameReader } from '../core/frame.ts';
@@ -82,6 +83,25 @@ function verdictOn(stream: Stream): Promise<Verdict> {
 async function certificateOf(index: number, peerId: string, lifetime_ms = 60_000): Promise<Uint8Array> {
   const signer = testSigner(seedOf(index), 'test', { lifetime_ms });
   return (await signer.ask('certify', { peerId, expires_ms: 0 })).certificate;
+}
+
+/** Makes the victim believe that the attacker is a validator; `then` gets the stream that the victim opened. */
+async function proveAs(index: number, peer: Attacker, victim: TestNode, then: (stream: Stream) => void): Promise<void> {
+  await peer.handle(CONSENSUS_PROTOCOL, (stream) => {
+    const reader = new FrameReader(1_000_000);
+    let accepted = false;
+    stream.addEventListener('message', ({ data }) => {
+      if (accepted) return;
+      reader.push(data.subarray(), () => {
+        accepted = true;
+        stream.send(encodeFrame(FRAME_VERDICT, Uint8Array.of(1, 0)));
+        then(stream);
+      });
+    });
+  });
+  const { stream } = await openConsensus(peer, victim);
+  stream.send(hello({ certificate: await certificateOf(index, peer.peerId.toString()) }));
+  await until(() => victim.network.provenValidators === 1, 'the proof');
 }
 
 /** Opens a stream, writes these bytes, and waits until the other end has closed it. */
@@ -288,24 +308,23 @@ describe('limits', () => {
     });
   });
 
+  it('part with a validator that takes no gossip, so that both start anew', async () => {
+    const clock = {
+      ...systemClock,
+      after: (delay_ms: number, run: () => void) => systemClock.after(delay_ms / 20, run),
+    };
+    const victim = await node({ index: 0, clock });
+    const peer = await attacker();
+    await proveAs(1, peer, victim, () => undefined);
+    await until(() => victim.network.connections === 0, 'the end of the connection');
+    assert.equal(await victim.metric('potoroo_p2p_gossip_repairs_total'), 1);
+    assert.equal(await victim.metric(VIOLATIONS), 0);
+  });
+
   it('bound the queue to a peer that does not read, and drop the oldest', async () => {
     const victim = await node({ index: 0 });
     const peer = await attacker();
-    await peer.handle(CONSENSUS_PROTOCOL, (stream) => {
-      const reader = new FrameReader(1_000_000);
-      let accepted = false;
-      stream.addEventListener('message', ({ data }) => {
-        if (accepted) return;
-        reader.push(data.subarray(), () => {
-          accepted = true;
-          stream.send(encodeFrame(FRAME_VERDICT, Uint8Array.of(1, 0)));
-          stream.pause();
-        });
-      });
-    });
-    const { stream } = await openConsensus(peer, victim);
-    stream.send(hello({ certificate: await certificateOf(1, peer.peerId.toString()) }));
-    await until(() => victim.network.provenValidators === 1, 'the proof');
+    await proveAs(1, peer, victim, (stream) => stream.pause());
     const message = new Uint8Array(100_000);
     for (let n = 0; n < 300; n++) {
       victim.network.broadcast(message);

@@ -72,7 +72,8 @@ function createHost({ config, key, gate, topic, maxBatchBytes }: HostOptions): P
       reconnectRetries: 0,
     },
     services: {
-      identify: identify(),
+      // The network starts it, once a peer is admitted: gossip follows it.
+      identify: identify({ runOnConnectionOpen: false }),
       pubsub: gossipsub({
         globalSignaturePolicy: StrictNoSign,
         msgIdFn: ({ data }) => createHash('sha256').update(data).digest(),

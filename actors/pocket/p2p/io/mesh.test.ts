@@ -82,11 +82,12 @@ describe('four validators that dial each other at once', () => {
 });
 
 describe('a node whose signer restarts', () => {
-  it('is proven once the signer answers', async () => {
+  it('is proven once the signer answers', async (t) => {
     const first = await testNode({ index: 0 });
+    t.after(() => first.stop());
     const second = await testNode({ peers: [first.address], signer: testSigner(seedOf(1), 'test', {}, 2) });
+    t.after(() => second.stop());
     await until(() => first.network.provenValidators === 1 && second.network.provenValidators === 1, 'the proof');
     assert.equal(second.network.peers().self.address, toHex(addressOfValidator(1)));
-    await Promise.all([first.stop(), second.stop()]);
   });
 });

@@ -20,6 +20,7 @@ export class P2pMetrics {
   readonly dials: Counter<'outcome'>;
   readonly handshakes: Counter<'direction' | 'outcome'>;
   readonly duplicates: Counter;
+  readonly gossipRepairs: Counter;
   readonly violations: Counter<'reason'>;
   readonly bans: Counter;
   readonly sync: Counter<'side' | 'outcome'>;
@@ -59,6 +60,11 @@ export class P2pMetrics {
     this.duplicates = new Counter({
       name: 'potoroo_p2p_duplicate_connections_total',
       help: 'Second connections to one peer that were closed: two nodes dialled each other at once.',
+      registers,
+    });
+    this.gossipRepairs = new Counter({
+      name: 'potoroo_p2p_gossip_repairs_total',
+      help: 'Connections closed because gossip on them had stopped. Rising: a peer too slow for the transactions.',
       registers,
     });
     this.violations = new Counter({

@@ -34,6 +34,10 @@ import { SyncServer } from './sync-server.ts';
 
 /** A connection whose peer has not said who it is by then is closed. Longer than a signer's restart. */
 const ADMISSION_TIMEOUT_ms = 10_000;
+/** From the admission of a peer to the start of gossip: dials that crossed ours have arrived by then. */
+const GOSSIP_DELAY_ms = 500;
+/** How often it is seen to that a validator still takes transactions from us. */
+const GOSSIP_CHECK_ms = 10_000;
 /** After a refusal the connection lives on for as long as its reason needs to reach the peer. */
 const REFUSAL_LINGER_ms = 500;
 /** Peers whose rates are remembered. */
@@ -82,6 +86,8 @@ export class Network {
   readonly #offences: Offences;
   readonly #messageRates = new RateLimiter(MESSAGE_RATE, MAX_REMEMBERED);
   readonly #helloRates = new RateLimiter(HELLO_RATE, MAX_REMEMBERED);
+  /** Connections on which gossip was started. */
+  readonly #gossiping = new WeakSet<Connection>();
   #host!: Host;
   #dialer!: Dialer;
   #gossip!: Gossip;
@@ -286,11 +292,12 @@ export class Network {
     const session = this.#sessions.get(peerId) ?? new Session(this.peerId, peerId);
     this.#sessions.set(peerId, session);
     session.opened(connection, clock.now());
-    clock.after(ADMISSION_TIMEOUT_ms, () => {
-      if (connection.status !== 'open' || session.isAdmitted(connection)) return;
+    const cancel = clock.after(ADMISSION_TIMEOUT_ms, () => {
+      if (session.isAdmitted(connection)) return;
       this.#offences.count(peerId, 'handshake_timeout');
       connection.abort(new Error('no handshake'));
     });
+    connection.addEventListener('close', cancel);
     this.#settle(session);
   }
 
@@ -300,7 +307,7 @@ export class Network {
     if (current === undefined) return;
     for (const duplicate of session.duplicates()) {
       this.#metrics.duplicates.inc();
-      duplicate.abort(new Error('duplicate connection'));
+      duplicate.close().catch((error: Error) => duplicate.abort(error));
     }
     if (session.link?.connection === current) return;
     session.link?.close();
@@ -315,7 +322,6 @@ export class Network {
     session.closed(connection);
     if (session.connected) {
       this.#settle(session);
-      this.#identifyAgain(session);
       return;
     }
     this.#sessions.delete(peerId);
@@ -325,15 +331,30 @@ export class Network {
   }
 
   /**
-   * Gossipsub opens its stream on the first connection and does not notice when that one is closed as a
-   * duplicate. Another identify makes it look at the peer again.
+   * Starts gossip with an admitted peer. Gossipsub keeps one stream for each peer and loses the peer when that
+   * one is reset, whatever other connection there is: so it starts only when duplicates are resolved. It also
+   * loses a peer for good when a stream is reset because the peer was slow: then only a new connection helps.
    */
-  #identifyAgain(session: Session): void {
-    const { current } = session;
-    if (current === undefined || this.#stopped) return;
-    this.#host.services.identify.identify(current).catch((error: unknown) => {
-      this.#options.log.debug({ ...toErrorRecord(error), peerId: session.peerId }, 'second identify failed');
+  #startGossip(session: Session, connection: Connection): void {
+    if (this.#gossiping.has(connection)) return;
+    this.#gossiping.add(connection);
+    const { clock, log } = this.#options;
+    const { peerId } = session;
+    let cancel = clock.after(GOSSIP_DELAY_ms, () => {
+      if (this.#stopped || session.current !== connection || connection.status !== 'open') return;
+      this.#host.services.identify.identify(connection).catch((error: unknown) => {
+        log.debug({ ...toErrorRecord(error), peerId }, 'identify failed');
+      });
+      cancel = clock.after(GOSSIP_CHECK_ms, check);
     });
+    const check = (): void => {
+      cancel = clock.after(GOSSIP_CHECK_ms, check);
+      if (!session.isValidator || this.#gossip.reaches(peerId)) return;
+      this.#metrics.gossipRepairs.inc();
+      log.info({ peerId }, 'gossip with a validator has stopped; connecting again');
+      connection.abort(new Error('gossip stopped'));
+    };
+    connection.addEventListener('close', () => cancel());
   }
 
   #link(session: Session, connection: Connection): OutboundLink {
@@ -347,6 +368,7 @@ export class Network {
       accepted: () => {
         this.#metrics.handshakes.inc({ direction: 'out', outcome: 'accepted' });
         this.#dialer.welcome(session.peerId);
+        this.#startGossip(session, connection);
         this.#sayConnected();
       },
       refused: (verdict) => this.#onRefusedByPeer(session, connection, verdict),

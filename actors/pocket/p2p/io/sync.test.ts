@@ -100,27 +100,28 @@ describe('sync', () => {
 });
 
 describe('sync with a peer that does not keep to it', () => {
-  it('serves nobody without a handshake', async () => {
+  it('serves nobody without a handshake', async (t) => {
     const store = new FakePersistence();
     const server = await testNode({ index: 0, persistence: store.peer });
+    t.after(() => server.stop());
     const peer = await createLibp2p({ transports: [tcp()], connectionEncrypters: [noise()], streamMuxers: [yamux()] });
+    t.after(() => peer.stop());
     const connection = await peer.dial(multiaddr(server.address));
     const stream = await connection.newStream(SYNC_PROTOCOL);
-    stream.send(encodeFrame(FRAME_SYNC, blocks(1)));
     await until(() => stream.status !== 'open', 'the refusal');
     assert.equal(await server.metric('potoroo_p2p_violations_total', { reason: 'sync_before_handshake' }), 1);
     assert.equal(store.asked.length, 0);
-    await peer.stop();
-    await server.stop();
   });
 
-  it('limits the rate of one peer, and tells it so', async () => {
+  it('limits the rate of one peer, and tells it so', async (t) => {
     const store = new FakePersistence();
     const now_ms = Date.now();
     // Its clock stands, so that no tokens come back.
     const clock = { ...systemClock, now: () => now_ms };
     const server = await testNode({ index: 0, persistence: store.peer, clock });
+    t.after(() => server.stop());
     const client = await testNode({ index: 1, peers: [server.address] });
+    t.after(() => client.stop());
     await until(() => client.network.provenValidators + server.network.provenValidators === 2, 'the proof');
     for (let n = 0; n < 50; n++) {
       const ask = () => client.network.request(addressOfValidator(0), blocks(1), 5_000);
@@ -130,12 +131,13 @@ describe('sync with a peer that does not keep to it', () => {
     await assert.rejects(refused, { code: 'PEER_UNREACHABLE', data: { busy: true } });
     assert.equal(await server.metric('potoroo_p2p_violations_total', { reason: 'sync_rate' }), 1);
     assert.equal(store.asked.length, 200);
-    await Promise.all([server.stop(), client.stop()]);
   });
 
-  it('takes no answer that does not fit, and counts it', async () => {
+  it('takes no answer that does not fit, and counts it', async (t) => {
     const client = await testNode({ index: 1 });
+    t.after(() => client.stop());
     const peer = await createLibp2p({ transports: [tcp()], connectionEncrypters: [noise()], streamMuxers: [yamux()] });
+    t.after(() => peer.stop());
     const answers = [
       encodeFrame(FRAME_SYNC, encodeAnswer(Uint8Array.of(1, 2, 3))),
       encodeFrame(FRAME_SYNC, Uint8Array.of(77)),
@@ -154,7 +156,5 @@ describe('sync with a peer that does not keep to it', () => {
       await assert.rejects(client.network.request(addressOfValidator(0), blocks(1), 2_000), { code: 'PEER_PROTOCOL' });
     }
     assert.equal(await client.metric('potoroo_p2p_violations_total', { reason: 'sync_answer' }), 3);
-    await peer.stop();
-    await client.stop();
   });
 });
