@@ -68,7 +68,7 @@ const QUERIES: readonly Query[] = [
   },
   {
     name: 'account',
-    description: 'An account',
+    description: 'An account and what it holds',
     argument: address,
     atHeight: true,
     example: 'account 0554f492a74730076d738a63bf7a4a8e581dbc15 --height 12',
