@@ -1,5 +1,8 @@
 import { Command } from 'commander';
+import { accountCommand } from './account-command.ts';
+import { keysCommand } from './keys-command.ts';
 import { localnetCommand } from './localnet-command.ts';
+import { queryCommand } from './query-command.ts';
 import { startCommand } from './start.ts';
 import { version } from './version.ts';
 
@@ -20,7 +23,8 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage. Errors begin with a stable code.
 `,
     );
-  for (const command of [startCommand(), localnetCommand()]) potoroo.addCommand(command);
+  const commands = [startCommand(), localnetCommand(), keysCommand(), accountCommand(), queryCommand()];
+  for (const command of commands) potoroo.addCommand(command);
   inheritAll(potoroo);
   return potoroo;
 }

@@ -93,14 +93,16 @@ async function run(
   const from = Math.max(0, ...(await network.heights()).map((height) => height ?? 0));
   const load = options.load === undefined ? undefined : startLoad(options, layout, network);
   const stopScreen = screen.follow(network, load);
+  const over = new AbortController();
   try {
     const target = options.blocks === undefined ? Number.POSITIVE_INFINITY : from + options.blocks;
-    const work = runUntil(network, load, target);
+    const work = runUntil(network, load, target, over.signal);
     const outcome = await Promise.race([work, wish.interrupted, ...(load ? [failure(load)] : [])]);
     await stopScreen();
     if (outcome === 'interrupted' && !options.json) return options.blocks === undefined ? EXIT_OK : interrupted(screen);
     return await conclude(options, network, { from, load, hurried: outcome === 'interrupted' }, screen);
   } finally {
+    over.abort();
     await stopScreen();
     await load?.terminate();
   }
@@ -128,11 +130,11 @@ function startLoad(options: LocalnetOptions, layout: LocalnetLayout, network: Lo
   });
 }
 
-/** Waits for the blocks, then for the accepted transactions. @throws CHAIN_STALLED */
-async function runUntil(network: Localnet, load: Load | undefined, target: number): Promise<void> {
+/** Waits for the blocks, then for the accepted transactions, or until aborted. @throws CHAIN_STALLED */
+async function runUntil(network: Localnet, load: Load | undefined, target: number, over: AbortSignal): Promise<void> {
   let best = 0;
   let since = performance.now();
-  for (;;) {
+  while (!over.aborted) {
     const heights = await network.heights();
     if (heights.every((height) => height !== null && height >= target)) break;
     const top = Math.max(0, ...heights.map((height) => height ?? 0));
@@ -149,7 +151,7 @@ async function runUntil(network: Localnet, load: Load | undefined, target: numbe
   if (load === undefined) return;
   load.halt();
   const until = performance.now() + DRAIN_ms;
-  while (!load.settled && performance.now() < until) await sleep(STEP_ms);
+  while (!over.aborted && !load.settled && performance.now() < until) await sleep(STEP_ms);
 }
 
 interface Run {
@@ -163,7 +165,7 @@ interface Run {
 async function conclude(options: LocalnetOptions, network: Localnet, run: Run, screen: Screen): Promise<number> {
   screen.print('checking blocks, states and transactions on all nodes');
   const check = gather(network, run);
-  const limit = sleep(HURRIED_CHECK_ms, 'late' as const);
+  const limit = sleep(HURRIED_CHECK_ms, 'late' as const, { ref: false });
   const parts = await (run.hurried ? Promise.race([check, limit]) : check);
   if (parts === 'late') {
     throw new CodedError('INTERRUPTED', 'interrupted: the chain is too long to be checked in the time that is left');

@@ -46,7 +46,7 @@ export async function verifyChain(
       rows.forEach((one, index) => {
         count(found[index]!, one!.hashes);
       });
-      if (previous !== undefined && previous.height >= Math.max(1, range.from)) {
+      if (previous !== undefined && previous.height > range.from) {
         intervals_ms.push(row.timestamp_ms - previous.timestamp_ms);
       }
       previous = row;
