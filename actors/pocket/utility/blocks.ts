@@ -87,13 +87,19 @@ export class Blocks {
     const prepared: Prepared[] = [];
     await this.#verifier.each(block.transactions, (bytes) => {
       const hash = transactionHash(bytes);
-      const one = this.#keeper.mempool.get(toHex(hash)) ?? judged(() => prepare(bytes, hash));
-      if (!this.#verifier.isValid(one)) {
-        throw blockInvalid(new CodedError('TX_SIGNATURE_INVALID', `the signature of ${one.hashHex} is wrong`));
-      }
-      prepared.push(one);
+      prepared.push(this.#keeper.mempool.get(toHex(hash)) ?? this.#decode(bytes, hash));
+    });
+    await this.#verifier.ahead(prepared);
+    await this.#verifier.each(prepared, (one) => {
+      if (this.#verifier.isValid(one)) return;
+      throw blockInvalid(new CodedError('TX_SIGNATURE_INVALID', `the signature of ${one.hashHex} is wrong`));
     });
     return prepared;
+  }
+
+  #decode(bytes: Uint8Array, hash: Uint8Array): Prepared {
+    this.#verifier.decoding();
+    return judged(() => prepare(bytes, hash));
   }
 
   async #read(

@@ -24,8 +24,14 @@ export const utilityConfigSchema = z.strictObject({
     .int()
     .min(1)
     .max(10_000)
-    .default(5_000)
+    .default(2_000)
     .describe('Transactions in a block that this node proposes; fewer make shorter rounds'),
+  verify_threads: z
+    .int()
+    .min(0)
+    .max(64)
+    .optional()
+    .describe('Threads that verify large batches of signatures; 0 for none. Left out: the cores beyond 4, at most 8'),
 });
 
 type UtilityConfig = z.infer<typeof utilityConfigSchema>;

@@ -25,7 +25,7 @@ export default defineActor<typeof utilityProtocol, UtilityStart>({
   start(context) {
     const rules = ledgerRules(parseGenesis(context.config.genesis));
     const metrics = utilityMetrics(context.metrics);
-    const verifier = new Verifier(context.clock, metrics);
+    const verifier = new Verifier(context.clock, metrics, context.config.utility.verify_threads);
     const keeper = new MempoolKeeper(context, rules, metrics);
     const intake = new Intake(context, rules, keeper, verifier, metrics);
     const blocks = new Blocks(context, rules, keeper, verifier, metrics);
@@ -64,9 +64,10 @@ export default defineActor<typeof utilityProtocol, UtilityStart>({
         if (peer === 'consensus') keeper.announce(true);
         if (peer === persistenceProtocol.name) intake.reconcile();
       },
-      stop: () => {
+      stop: async () => {
         intake.stop();
         regossip.stop();
+        await verifier.stop();
       },
     };
   },

@@ -227,26 +227,34 @@ export class Intake {
   async #examine(transactions: readonly Uint8Array[], results: SubmitResult[]): Promise<(Prepared | null)[]> {
     const { mempool } = this.#keeper;
     const prepared: (Prepared | null)[] = transactions.map(() => null);
-    await this.#verifier.each(transactions, (bytes, i) => {
+    const check = async <T>(items: readonly T[], work: (item: T, i: number) => void): Promise<void> =>
+      this.#verifier.each(items, (item, i) => {
+        const refusal = attempt(() => work(item, i));
+        if (refusal === null) return;
+        prepared[i] = null;
+        Object.assign(results[i]!, refusal);
+      });
+    await check(transactions, (bytes, i) => {
       const hash = transactionHash(bytes);
       results[i]!.hash = toHex(hash);
-      const refusal = attempt(() => {
-        // A copy of its own: the message it came in is larger, and would be kept alive by it.
-        const one = mempool.get(results[i]!.hash) ?? prepare(Uint8Array.from(bytes), hash);
-        checkTerms(one, this.#rules, this.#keeper.nextHeight);
-        checkDuplicate(mempool, one);
-        mempool.checkRoom(one);
-        if (!this.#verifier.isValid(one)) {
-          throw new CodedError(
-            'TX_SIGNATURE_INVALID',
-            'The signature does not fit the transaction and its public key.',
-          );
-        }
-        prepared[i] = one;
-      });
-      if (refusal !== null) Object.assign(results[i]!, refusal);
+      const one = mempool.get(results[i]!.hash) ?? this.#decode(bytes, hash);
+      checkTerms(one, this.#rules, this.#keeper.nextHeight);
+      checkDuplicate(mempool, one);
+      mempool.checkRoom(one);
+      prepared[i] = one;
+    });
+    await this.#verifier.ahead(prepared.filter((one) => one !== null));
+    await check(prepared, (one) => {
+      if (one === null || this.#verifier.isValid(one)) return;
+      throw new CodedError('TX_SIGNATURE_INVALID', 'The signature does not fit the transaction and its public key.');
     });
     return prepared;
+  }
+
+  /** A copy of its own: the message the bytes came in is larger, and would be kept alive by them. */
+  #decode(bytes: Uint8Array, hash: Uint8Array): Prepared {
+    this.#verifier.decoding();
+    return prepare(Uint8Array.from(bytes), hash);
   }
 
   async #readTip(prepared: readonly Prepared[]): Promise<TipView> {

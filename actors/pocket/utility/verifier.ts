@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
 import type { Clock } from '../../../runtime/clock.ts';
 import { verify } from '../../../wasm/ed25519.ts';
 import { LruMap } from '../../../wasm/lru.ts';
+import { VerifyPool } from '../../../wasm/verify-pool.ts';
 import type { Prepared } from './core/prepared.ts';
 import type { UtilityMetrics } from './metrics.ts';
 
@@ -8,21 +10,56 @@ import type { UtilityMetrics } from './metrics.ts';
 const REMEMBERED = 65_536;
 /** Work done before the thread looks at its ports again, in valid signatures (100 µs each): about 4 ms. */
 const SLICE = 40;
+/** Signatures given to the pool at once: an eighth of what it takes. */
+const AHEAD = 1024;
 /** A bad signature is checked twice, the second time in JavaScript. */
 const INVALID_COST = 14;
 /** Decoding, hashing and encoding again to compare cost about as much as verifying. */
 const DECODING_COST = 1;
 
+/** Cores that the actors of a busy node keep to themselves: p2p, utility, persistence, and the database. */
+const ACTOR_CORES = 4;
+/** More threads than this wait for the one that decodes. */
+const THREADS_MAX = 8;
+
+function spareCores(): number {
+  return Math.min(THREADS_MAX, Math.max(0, availableParallelism() - ACTOR_CORES));
+}
+
 /** Verifies each signature once, and gives the thread away between slices of work. */
 export class Verifier {
   readonly #clock: Clock;
   readonly #metrics: UtilityMetrics;
+  /** Threads for large batches; undefined where the cores are needed by the actors. */
+  readonly #pool: VerifyPool | undefined;
   /** The hash covers the signature, so a verdict holds for ever. */
   readonly #verdicts = new LruMap<string, boolean>(REMEMBERED);
 
-  constructor(clock: Clock, metrics: UtilityMetrics) {
+  constructor(clock: Clock, metrics: UtilityMetrics, threads = spareCores()) {
     this.#clock = clock;
     this.#metrics = metrics;
+    this.#pool = threads > 0 ? new VerifyPool({ threads }) : undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool?.close();
+  }
+
+  /** Has the pool verify what is not known yet, so that `isValid` finds the verdicts; without a pool it does nothing. */
+  async ahead(prepared: readonly Prepared[]): Promise<void> {
+    const unknown = this.#pool?.ready
+      ? prepared.filter(({ hashHex }) => this.#verdicts.get(hashHex) === undefined)
+      : [];
+    for (let from = 0; from < unknown.length; from += AHEAD) {
+      const batch = unknown.slice(from, from + AHEAD);
+      const items = batch.map(({ transaction, signed }) => ({ ...transaction, message: signed }));
+      try {
+        const verdicts = await this.#pool!.verifyBatch(items);
+        for (const [i, one] of batch.entries()) this.#learn(one, verdicts[i]!);
+      } catch {
+        return; // full, or its threads die: `isValid` verifies in place
+      }
+    }
   }
 
   /** Handles the items in order, one slice after the other. */
@@ -33,10 +70,15 @@ export class Verifier {
         await this.#pause();
         spent = 0;
       }
-      this.#cost = DECODING_COST;
+      this.#cost = 0;
       work(item, index);
       spent += this.#cost;
     }
+  }
+
+  /** Accounts for the decoding of one transaction. Called inside `each`. */
+  decoding(): void {
+    this.#cost += DECODING_COST;
   }
 
   /** True if the signature is valid. Called inside `each`. */
@@ -49,9 +91,13 @@ export class Verifier {
     const { publicKey, signature } = prepared.transaction;
     const valid = verify(publicKey, prepared.signed, signature);
     this.#cost += valid ? 1 : INVALID_COST;
+    this.#learn(prepared, valid);
+    return valid;
+  }
+
+  #learn(prepared: Prepared, valid: boolean): void {
     this.#metrics.signatures.inc({ result: valid ? 'valid' : 'invalid' });
     this.#verdicts.set(prepared.hashHex, valid);
-    return valid;
   }
 
   /** What the item in hand has cost. `work` is synchronous, so two loops that take turns do not mix it up. */
