@@ -4,7 +4,7 @@ import { CodedError, INTERNAL_ERROR, toErrorRecord } from '../runtime/errors.ts'
 /** Exit codes of every command. */
 export const EXIT_OK = 0;
 export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** What the command was asked for. With `--json`: exactly one line of JSON. */
 export function print(text: string): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { signerConfigSchema } from '../actors/host/signer/config.ts';
 import { telemetryConfigSchema } from '../actors/host/telemetry/config.ts';
 import { consensusConfigSchema } from '../actors/pocket/consensus/config.ts';
 import { p2pConfigSchema } from '../actors/pocket/p2p/config.ts';
@@ -17,11 +18,6 @@ const logSchema = z.strictObject({
   file: z.string().default('').describe('File that all threads append to; empty: standard error'),
 });
 
-const signerSchema = z.strictObject({
-  key_file: file('keys/validator.json', 'File of the validator key, mode 0600'),
-  record_file: file('signer/record.json', 'What the signer must never forget; keep it with the key, never delete it'),
-});
-
 /** A section that may be left out altogether. */
 const section = <T extends z.ZodObject>(schema: T) => schema.prefault({} as z.input<T>);
 
@@ -35,7 +31,15 @@ export const nodeConfigSchema = z
     genesis_file: file('genesis.json', 'Genesis of the network'),
     log: section(logSchema),
     database: section(databaseConfigSchema),
-    signer: section(signerSchema),
+    signer: section(
+      signerConfigSchema.extend({
+        key_file: file('keys/validator.json', 'File of the validator key, mode 0600'),
+        record_file: file(
+          'signer/record',
+          'What the signer must never forget: keep it with the key, never copy it to a second node, never delete it',
+        ),
+      }),
+    ),
     p2p: section(p2pConfigSchema.extend({ key_file: file('keys/node.key', 'Node key (not the validator key)') })),
     consensus: section(consensusConfigSchema),
     utility: section(utilityConfigSchema),

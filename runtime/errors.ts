@@ -44,3 +44,22 @@ export function toErrorRecord(error: unknown): ErrorRecord {
 export function fromErrorRecord(record: ErrorRecord): CodedError {
   return new CodedError(record.code, record.message, { ...record.data });
 }
+
+/** Codes of the runtime itself. */
+export const RUNTIME_ERRORS = {
+  INTERNAL_ERROR: 'A bug: an error without a code. The log has the stack; please report it.',
+  ACTOR_RESTARTED: 'The actor died, or is down, before it answered. Ask again.',
+  MAILBOX_FULL: 'The actor has more work than it can take. Slow down and ask again.',
+  DEADLINE_EXCEEDED: 'No answer within the time of the request.',
+  ACTOR_EXITED: 'The thread of an actor ended without an error.',
+  ACTOR_UNKNOWN: 'There is no actor of that name.',
+  BIND_TIMEOUT: 'The other end of a new connection between two threads did not answer.',
+  CONTROL_TIMEOUT: 'An actor did not load, start, connect or get ready in time.',
+  FRAME_MALFORMED: 'A frame between threads cannot be decoded: a bug.',
+  MESSAGE_UNKNOWN: 'An actor sent a message that is not declared in its protocol: a bug.',
+  INTENSITY_EXCEEDED: 'An actor died too often in a short time; the node gives up. The message names the last cause.',
+  SUPERVISOR_FAILED: 'The main thread failed; the node ends.',
+  PORT_BUSY: 'Another program listens on the port. Stop it, or change the configuration key that the message names.',
+  PORT_FORBIDDEN: 'No permission to listen on the port. Choose one from 1024 on, or allow it.',
+  HOST_UNKNOWN: 'The machine has no such address. Change the configuration key that the message names.',
+} as const;

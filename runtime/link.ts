@@ -8,7 +8,7 @@ import { errorBody, type Frame, type FrameCodec, OP, type Op, type WireEnvelope,
  * What a sender may have on the way to one peer, by lane. Blocks travel in `consensus` and `sync`, transaction
  * batches in `bulk`: the bytes are a few of the largest of each, so a slow actor holds megabytes, not gigabytes.
  */
-export const WINDOW: Readonly<Record<Lane, { messages: number; bytes: number }>> = {
+const WINDOW: Readonly<Record<Lane, { messages: number; bytes: number }>> = {
   control: { messages: 256, bytes: 1 << 20 },
   consensus: { messages: 1024, bytes: 32 << 20 },
   sync: { messages: 64, bytes: 16 << 20 },
@@ -50,7 +50,7 @@ interface ReceiveLane {
 }
 
 /** What a link tells its owner. */
-export interface LinkEvents {
+interface LinkEvents {
   /** A tell, ask, event or observe arrived; `finished` must be called once it is handled or refused. */
   receive(envelope: WireEnvelope): void;
   /** Frames of the peer's present life arrive: the binding is acknowledged. */

@@ -15,7 +15,7 @@ import { equalBytes, fromHex, toHex } from './hex.ts';
 import { merkleRoot } from './merkle.ts';
 import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES, MAX_TRANSACTION_BYTES } from './sizes.ts';
 
-export { HASH_BYTES, MAX_BLOCK_BYTES };
+export { HASH_BYTES };
 export const BLOCK_VERSION = 1;
 
 /** A header is a QC, at most 32 tree hashes and a kilobyte of the rest. */

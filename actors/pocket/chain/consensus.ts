@@ -28,8 +28,9 @@ export const MESSAGE_VOTE = 2;
 const CONSENSUS_VERSION = 1;
 
 export { MAX_QC_BYTES };
+
 /** The largest block, a QC and a kilobyte of the rest. */
-export const MAX_CONSENSUS_MESSAGE_BYTES = MAX_BLOCK_BYTES + MAX_QC_BYTES + 1_024;
+const MAX_CONSENSUS_MESSAGE_BYTES = MAX_BLOCK_BYTES + MAX_QC_BYTES + 1_024;
 
 const DOMAIN = 'potoroo/consensus/v1';
 const ADDRESS_HEX = /^[0-9a-f]{40}$/;

@@ -15,17 +15,13 @@ function poolAddress(name: string): Uint8Array {
 
 export const POOL_DAO = poolAddress('DAO');
 export const POOL_FEE_COLLECTOR = poolAddress('FeeCollector');
-export const POOL_APP_STAKE = poolAddress('AppStakePool');
-export const POOL_VALIDATOR_STAKE = poolAddress('ValidatorStakePool');
-export const POOL_SERVICER_STAKE = poolAddress('ServicerStakePool');
-export const POOL_FISHERMAN_STAKE = poolAddress('FishermanStakePool');
 
 /** All of them. A genesis has each, with amount 0 where its file names none. */
 export const POOLS: readonly Pool[] = [
   { name: 'DAO', address: POOL_DAO },
   { name: 'FeeCollector', address: POOL_FEE_COLLECTOR },
-  { name: 'AppStakePool', address: POOL_APP_STAKE },
-  { name: 'ValidatorStakePool', address: POOL_VALIDATOR_STAKE },
-  { name: 'ServicerStakePool', address: POOL_SERVICER_STAKE },
-  { name: 'FishermanStakePool', address: POOL_FISHERMAN_STAKE },
+  { name: 'AppStakePool', address: poolAddress('AppStakePool') },
+  { name: 'ValidatorStakePool', address: poolAddress('ValidatorStakePool') },
+  { name: 'ServicerStakePool', address: poolAddress('ServicerStakePool') },
+  { name: 'FishermanStakePool', address: poolAddress('FishermanStakePool') },
 ];

@@ -15,7 +15,7 @@ const TYPE_URL_PREFIX = 'type.googleapis.com/';
 const NONCE = /^[ -~]{1,64}$/;
 
 /** What a transaction asks for. `type` is the full protobuf name. */
-export interface Message {
+interface Message {
   type: 'utility.MessageSend';
   /** 20 bytes. */
   from: Uint8Array;

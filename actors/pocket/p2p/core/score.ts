@@ -2,7 +2,7 @@
  * What a peer can do wrong, and how much each weighs. At BAN_SCORE it is shut out for a while; the score halves
  * every HALF_LIFE_ms, so an honest peer with a bad moment is soon clean. Zero: counted, but no proof of malice.
  */
-export const OFFENCES = {
+const OFFENCES = {
   /** Bytes on the port that are no libp2p connection, or one given up half way. Before a peer id is known. */
   upgrade_failed: 0,
   /** More half-open connections from one host than allowed. */
