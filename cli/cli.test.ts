@@ -141,7 +141,7 @@ describe('a node client', () => {
       else response.end(request.url === '/text' ? 'no json' : '{"a":1}');
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    client = new NodeClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { timeout_ms: 200 });
+    client = new NodeClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { timeout_ms: 1_500 });
   });
   after(() => {
     client.close();
