@@ -22,9 +22,9 @@ import { after, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { hasCode } from '../../../../runtime/errors.ts';
+import { isRunning } from '../../../../runtime/process-identity.ts';
 import { connect, silent } from '../testing/harness.ts';
 import { startEmbedded } from './embedded.ts';
-import { isRunning } from './process-id.ts';
 
 const OWNER = fileURLToPath(new URL('../testing/owner.js', import.meta.url));
 const DIST = fileURLToPath(new URL('../../../../', import.meta.url));

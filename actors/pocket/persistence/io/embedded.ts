@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { CodedError } from '../../../../runtime/errors.ts';
+import { takeFileLock } from '../../../../runtime/file-lock.ts';
 import { findBinaries, type Identity } from './binaries.ts';
 import { orphanedPlaces, type Place, preparePlace, recordPlace, removePlace } from './place.ts';
-import { birthOf, isRunning } from './process-id.ts';
 import {
   DATABASE_NAME,
   DATABASE_USER,
@@ -99,25 +99,13 @@ async function removeOrphans(stateFolder: string, log: Logger): Promise<void> {
  * @throws EMBEDDED_BUSY
  */
 function claim(home: string): () => void {
-  const file = join(home, 'database', 'owner.json');
-  const holder = readOwner(file);
-  if (holder !== undefined && isRunning(holder.pid) && birthOf(holder.pid) === holder.started) {
-    throw new CodedError('EMBEDDED_BUSY', `process ${holder.pid} already runs a node on ${home}. Stop it first.`, {
-      home,
-      pid: holder.pid,
-    });
-  }
-  writeFileSync(file, JSON.stringify({ pid: process.pid, started: birthOf(process.pid) }));
-  return () => rmSync(file, { force: true });
-}
-
-function readOwner(file: string): { pid: number; started: string } | undefined {
-  try {
-    const owner = JSON.parse(readFileSync(file, 'utf8')) as { pid: number; started: string };
-    return Number.isInteger(owner.pid) ? owner : undefined;
-  } catch {
-    return undefined;
-  }
+  const attempt = takeFileLock(join(home, 'database', 'owner.lock'));
+  if (attempt.taken) return attempt.release;
+  const pid = attempt.holder;
+  throw new CodedError('EMBEDDED_BUSY', `process ${pid ?? 'unknown'} already runs a node on ${home}. Stop it first.`, {
+    home,
+    pid,
+  });
 }
 
 /** Keeps one server running until it is told to stop. */

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { CodedError } from '../../../../runtime/errors.ts';
+import { isRunning } from '../../../../runtime/process-identity.ts';
 import type { Binaries, Identity } from './binaries.ts';
 import type { Place } from './place.ts';
-import { isInUse, isRunning, isServerOn } from './process-id.ts';
+import { isInUse, isServerOn } from './server-process.ts';
 
 export const DATABASE_USER = 'potoroo';
 export const DATABASE_NAME = 'potoroo';
