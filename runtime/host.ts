@@ -87,6 +87,8 @@ export class ActorHost {
   readonly #protocols: ReadonlyMap<string, Protocol>;
   #behaviour: Behaviour<Protocol> | undefined;
   #isReady = false;
+  /** Peers replaced while the actor gets ready; it hears of them afterwards. */
+  #reboundEarly: Set<string> | undefined;
 
   constructor(definition: ActorDefinition<Protocol, unknown>, environment: HostEnvironment) {
     this.#definition = definition;
@@ -120,6 +122,7 @@ export class ActorHost {
         cancel();
         resolve();
         if (this.#isReady) this.#behaviour?.rebound?.(binding.peer);
+        else this.#reboundEarly?.add(binding.peer);
       });
       this.#links.set(binding.peer, { link, listener: binding.listener });
     });
@@ -127,9 +130,12 @@ export class ActorHost {
 
   /** Lets the actor talk to its peers and opens its mailbox. */
   async ready(): Promise<void> {
+    const rebound = new Set<string>();
+    this.#reboundEarly = rebound;
     await this.#behaviour?.ready?.();
     this.#isReady = true;
     this.#mailbox.open(this.#behaviour?.parallel ?? {});
+    for (const peer of rebound) this.#behaviour?.rebound?.(peer);
   }
 
   /** Stops the actor; afterwards nothing is delivered. */

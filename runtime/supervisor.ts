@@ -66,15 +66,24 @@ interface Child {
   incarnation: number;
   thread: ChildThread | undefined;
   peers: DeclaredPeers;
-  /** `starting`: whoever starts it is told of its death; `waiting`: down until its back-off is over. */
-  phase: 'starting' | 'running' | 'waiting' | 'down';
+  /**
+   * `starting`: whoever starts it is told of its death; `readying`: connected, and getting ready; `waiting`: down
+   * until its back-off is over.
+   */
+  phase: 'starting' | 'readying' | 'running' | 'waiting' | 'down';
   /** Ends the wait of `waiting`; the replacement does not come then. */
   cancelWait: () => void;
   /** Times of self-inflicted deaths within the period, ms. */
   deaths: number[];
 }
 
-/** The actor that a start failed of, running or about to, and how. */
+/** One life of a child. */
+interface Life {
+  readonly child: Child;
+  readonly thread: ChildThread;
+}
+
+/** The actor that a start failed of, and how. */
 class Casualty extends Error {
   readonly child: Child;
   readonly death: Death;
@@ -146,7 +155,7 @@ export class Supervisor {
     await this.#main.start();
     await this.#main.ready();
     try {
-      await this.#serial(() => this.#bringUp(this.#children));
+      await this.#serial(() => this.#bringUp(this.#children, (lives) => this.#allReady(lives)));
     } catch (error) {
       await this.stop();
       throw error instanceof Casualty ? error.death.reason : error;
@@ -165,11 +174,6 @@ export class Supervisor {
     const child = this.#children.find(({ spec }) => spec.name === name);
     if (!child) throw new CodedError('ACTOR_UNKNOWN', `there is no actor ${name}`, { name });
     await child.thread?.terminate();
-  }
-
-  /** Resolves when no replacement is under way. */
-  async settled(): Promise<void> {
-    await this.#serial(async () => undefined);
   }
 
   status(): ChildStatus[] {
@@ -199,10 +203,10 @@ export class Supervisor {
   }
 
   /**
-   * Starts the given actors in order and connects them; on failure they are all down again.
-   * @throws Casualty of whom it failed, or of a running peer that died meanwhile
+   * Starts the given actors in order, connects them and does what comes `last`; on failure they are all down again.
+   * @throws Casualty of whom it failed
    */
-  async #bringUp(children: readonly Child[]): Promise<void> {
+  async #bringUp(children: readonly Child[], last: (lives: Life[]) => Promise<void>): Promise<void> {
     if (this.#stopping) throw stopped();
     for (const child of children) {
       child.cancelWait();
@@ -212,8 +216,7 @@ export class Supervisor {
       this.#interrupt = reject;
     });
     try {
-      await Promise.race([this.#startAll(children), interrupted]);
-      for (const child of children) child.phase = 'running';
+      await Promise.race([this.#startAll(children).then(last), interrupted]);
     } catch (error) {
       await Promise.all(children.map((child) => detach(child)?.terminate()));
       throw error;
@@ -223,19 +226,49 @@ export class Supervisor {
   }
 
   /** Its own threads only: once they are ended by an interruption, every further step fails and is not heard. */
-  async #startAll(children: readonly Child[]): Promise<void> {
-    const lives = children.map((child) => ({ child, spec: child.spec, thread: this.#spawn(child) }));
+  async #startAll(children: readonly Child[]): Promise<Life[]> {
+    const lives = children.map((child) => ({ child, thread: this.#spawn(child) }));
     // Threads are made and modules imported side by side; only what actors do is ordered.
     await Promise.all(
-      lives.map(({ child, spec, thread }) =>
+      lives.map(({ child, thread }) =>
         blaming(child, async () => {
-          child.peers = await thread.load(spec.start_timeout_ms);
+          child.peers = await thread.load(child.spec.start_timeout_ms);
         }),
       ),
     );
-    for (const { child, spec, thread } of lives) await blaming(child, () => thread.start(spec.start_timeout_ms));
+    for (const { child, thread } of lives) await blaming(child, () => thread.start(child.spec.start_timeout_ms));
     await this.#connect(children);
-    for (const { child, spec, thread } of lives) await blaming(child, () => thread.ready(spec.start_timeout_ms));
+    return lives;
+  }
+
+  /** The first start: whoever does not get ready fails it. */
+  async #allReady(lives: readonly Life[]): Promise<void> {
+    for (const { child, thread } of lives) await blaming(child, () => thread.ready(child.spec.start_timeout_ms));
+    for (const { child } of lives) child.phase = 'running';
+  }
+
+  /**
+   * Lets replaced actors get ready, in order. Other changes go on meanwhile: one of these may wait for a peer that
+   * dies, and would hold up that peer's replacement.
+   */
+  async #getReady(lives: readonly Life[]): Promise<void> {
+    for (const { child, thread } of lives) {
+      if (child.thread !== thread) continue;
+      try {
+        await thread.ready(child.spec.start_timeout_ms);
+        if (child.thread === thread) child.phase = 'running';
+      } catch (error) {
+        void this.#serial(() => this.#end({ child, thread }, casualty(child, error).death));
+      }
+    }
+    this.#options.log.info({ children: lives.map(({ child }) => child.spec.name) }, 'actors replaced');
+  }
+
+  /** Ends a life that came to nothing, unless its end was seen already. */
+  async #end({ child, thread }: Life, death: Death): Promise<void> {
+    if (child.thread !== thread || this.#stopping) return;
+    await detach(child)?.terminate();
+    this.#dead(child, death);
   }
 
   async #takeDown(children: readonly Child[]): Promise<void> {
@@ -272,11 +305,20 @@ export class Supervisor {
     const bindings: Promise<unknown>[] = [];
     ends.forEach((a, position) => {
       for (const b of ends.slice(position + 1)) {
-        if ((fresh.has(a.name) || fresh.has(b.name)) && (wants(a, b) || wants(b, a)))
-          bindings.push(this.#bindPair(a, b));
+        if ((fresh.has(a.name) || fresh.has(b.name)) && (wants(a, b) || wants(b, a))) {
+          bindings.push(this.#bindPair(a, b).catch((error: unknown) => this.#notBound(fresh, error)));
+        }
       }
     });
     await Promise.all(bindings);
+  }
+
+  /** A peer that was there before and did not answer is stuck, or died: it is replaced, and connected then. */
+  async #notBound(fresh: ReadonlySet<string>, error: unknown): Promise<void> {
+    const peer = error instanceof Casualty && !fresh.has(error.child.spec.name) ? error : undefined;
+    if (!peer) throw error;
+    const { thread } = peer.child;
+    if (thread) await this.#end({ child: peer.child, thread }, peer.death);
   }
 
   async #bindPair(a: End, b: End): Promise<void> {
@@ -311,12 +353,12 @@ export class Supervisor {
   #onDeath(child: Child, thread: ChildThread, death: Death): void {
     // A thread that was taken down on purpose is no longer the child's.
     if (child.thread !== thread || this.#stopping) return;
-    if (child.phase !== 'starting') {
-      detach(child);
-      this.#dead(child, death);
+    if (child.phase === 'starting') {
+      this.#interrupt(new Casualty(child, death));
+      return;
     }
-    // Whoever is starting may wait for the dead one, whose own replacement waits for that start.
-    this.#interrupt(new Casualty(child, death));
+    detach(child);
+    this.#dead(child, death);
   }
 
   /** Has a dead actor replaced, now or when its back-off is over. */
@@ -344,20 +386,15 @@ export class Supervisor {
     await this.#takeDown(affected);
     for (const { spec } of affected) this.#restarts.inc({ actor: spec.name, reason: death.reason.code });
     try {
-      await this.#bringUp(affected);
-      this.#options.log.info({ child: child.spec.name, with: affected.map(({ spec }) => spec.name) }, 'actor replaced');
+      await this.#bringUp(affected, async (lives) => {
+        for (const life of lives) life.child.phase = 'readying';
+        void this.#getReady(lives);
+      });
     } catch (error) {
-      if (!this.#stopping)
-        await this.#notReplaced(affected, error instanceof Casualty ? error : casualty(child, error));
+      // The others, down again, come up with the one that the start failed of.
+      const failed = error instanceof Casualty ? error : casualty(child, error);
+      if (!this.#stopping) this.#dead(failed.child, failed.death);
     }
-  }
-
-  /** Has the one replaced that a start failed of; the others, down again, come up with it. */
-  async #notReplaced(affected: readonly Child[], { child: culprit, death }: Casualty): Promise<void> {
-    const isStuck = !affected.includes(culprit) && culprit.phase === 'running';
-    if (isStuck) await detach(culprit)?.terminate();
-    // A running peer that died meanwhile has its replacement under way.
-    if (isStuck || affected.includes(culprit)) this.#dead(culprit, death);
   }
 
   /** Counts a death; the wait before the replacement, ms, or undefined when the supervisor gives up. */
