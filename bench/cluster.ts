@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { durations, parseMetrics, type Sample, threadCpu } from './metrics.ts';
+import { durations, parseExposition, type Sample, threadCpu } from './exposition.ts';
 import { ProcessTable } from './processes.ts';
 
 /** From the compiled file back to the repository. */
@@ -65,7 +65,7 @@ async function heightOf(node: NodeEntry): Promise<number> {
 async function read(nodes: readonly NodeEntry[]): Promise<Reading> {
   const texts = await Promise.all(nodes.map((node) => get(`${node.metrics_url}/metrics`)));
   const height = await heightOf(nodes[0]!);
-  return { at_ms: Date.now(), height, metrics: texts.map(parseMetrics), processes: new ProcessTable() };
+  return { at_ms: Date.now(), height, metrics: texts.map(parseExposition), processes: new ProcessTable() };
 }
 
 async function untilRunning(directory: string): Promise<NodeEntry[]> {

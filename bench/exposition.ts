@@ -5,7 +5,7 @@ export interface Sample {
   readonly value: number;
 }
 
-export function parseMetrics(text: string): Sample[] {
+export function parseExposition(text: string): Sample[] {
   const samples: Sample[] = [];
   for (const line of text.split('\n')) {
     const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/.exec(line);
