@@ -15,6 +15,15 @@ export interface Death {
   readonly reason: CodedError;
 }
 
+export interface ChildOptions {
+  readonly clock: Clock;
+  readonly maxHeap_mb: number;
+  /** Time for a thread to end once it is told to, ms. */
+  readonly terminate_ms: number;
+  /** Called if it does not: it sits in a system call, and may still come out of it and act. */
+  onStuck(reason: CodedError): void;
+}
+
 /** One life of one actor on its thread. Every control call is raced against death and a deadline. */
 export class ChildThread {
   readonly died: Promise<Death>;
@@ -22,11 +31,13 @@ export class ChildThread {
   readonly #clock: Clock;
   readonly #worker: Worker;
   readonly #control: Remote<WorkerControl>;
+  readonly #options: ChildOptions;
   #ordered = false;
 
-  constructor(start: WorkerStart, options: { clock: Clock; maxHeap_mb: number }) {
+  constructor(start: WorkerStart, options: ChildOptions) {
     this.#name = start.name;
     this.#clock = options.clock;
+    this.#options = options;
     this.#worker = new Worker(new URL(`./worker${EXTENSION}`, import.meta.url), {
       name: start.name,
       workerData: start,
@@ -56,13 +67,27 @@ export class ChildThread {
   async stop(timeout_ms: number): Promise<void> {
     this.#ordered = true;
     await this.#call('stop', () => this.#control.stop(), timeout_ms).catch(() => undefined);
-    await this.#worker.terminate();
+    await this.terminate();
   }
 
-  /** Ends the thread at once, whatever it does. */
+  /** Ends the thread at once, whatever it does; only a system call is waited for, and not for ever. */
   async terminate(): Promise<void> {
     this.#ordered = true;
-    await this.#worker.terminate();
+    const { clock, terminate_ms, onStuck } = this.#options;
+    let cancel = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(terminate_ms, () => {
+        onStuck(
+          new CodedError('THREAD_STUCK', `the thread of ${this.#name} cannot be ended: end the process`, {
+            actor: this.#name,
+            terminate_ms,
+          }),
+        );
+        resolve();
+      });
+    });
+    await Promise.race([this.#worker.terminate(), late]);
+    cancel();
   }
 
   #death(): Promise<Death> {

@@ -59,6 +59,8 @@ export const RUNTIME_ERRORS = {
   MESSAGE_UNKNOWN: 'An actor sent a message that is not declared in its protocol: a bug.',
   INTENSITY_EXCEEDED: 'An actor died too often in a short time; the node gives up. The message names the last cause.',
   SUPERVISOR_FAILED: 'The main thread failed; the node ends.',
+  SUPERVISOR_STOPPED: 'The node was stopped while its actors were starting.',
+  THREAD_STUCK: 'The thread of an actor could not be ended: it waits for the system. The process has to end.',
   PORT_BUSY: 'Another program listens on the port. Stop it, or change the configuration key that the message names.',
   PORT_FORBIDDEN: 'No permission to listen on the port. Choose one from 1024 on, or allow it.',
   HOST_UNKNOWN: 'The machine has no such address. Change the configuration key that the message names.',

@@ -70,6 +70,12 @@ interface Route {
   readonly handler: Handler;
 }
 
+interface Arrival {
+  readonly envelope: WireEnvelope;
+  /** What the sender spent on it. */
+  readonly weight: number;
+}
+
 /** Runs one actor: its links, its mailbox, its life from start to stop. */
 export class ActorHost {
   readonly #definition: ActorDefinition<Protocol, unknown>;
@@ -145,7 +151,7 @@ export class ActorHost {
       clock,
       schedule: (task) => schedule(task),
       events: {
-        receive: (envelope) => this.#receive(binding.peer, link, envelope),
+        receive: (envelope, weight) => this.#receive(binding.peer, link, { envelope, weight }),
         acknowledged,
         closed: () => this.#environment.log.debug({ peer: binding.peer, actor: name }, 'link closed'),
         dropped: (lane, reason) => this.#metrics.dropped(lane, reason),
@@ -223,8 +229,8 @@ export class ActorHost {
     return [own, ...(await Promise.all(asked)).flat()];
   }
 
-  #receive(from: string, link: Link, envelope: WireEnvelope): void {
-    const { op, type } = envelope;
+  #receive(from: string, link: Link, arrival: Arrival): void {
+    const { op, type } = arrival.envelope;
     const route = op === OP.observe ? this.#observeRoute() : this.#route(from, op, type);
     if (!route) {
       this.#environment.fail(
@@ -232,7 +238,7 @@ export class ActorHost {
       );
       return;
     }
-    this.#mailbox.put({ lane: route.lane, run: () => this.#handle(from, link, envelope, route) });
+    this.#mailbox.put({ lane: route.lane, run: () => this.#handle(from, link, arrival, route) });
   }
 
   #observeRoute(): Route {
@@ -253,11 +259,11 @@ export class ActorHost {
     return spec && { lane: spec.lane, handler: handlers[spec.key]! };
   }
 
-  #handle(from: string, link: Link, wire: WireEnvelope, route: Route): Promise<void> | undefined {
+  #handle(from: string, link: Link, { envelope: wire, weight }: Arrival, route: Route): Promise<void> | undefined {
     const { clock } = this.#environment;
     if (wire.deadline_ms > 0 && clock.now() > wire.deadline_ms) {
       this.#metrics.dropped(route.lane, 'asker_gave_up');
-      link.finished(route.lane, wire.body);
+      link.finished(route.lane, weight);
       return undefined;
     }
     const now_us = Number(clock.monotonic_ns() / 1000n);
@@ -265,11 +271,11 @@ export class ActorHost {
     this.#metrics.handled(route.lane);
     const envelope = { from, trace: wire.trace, deadline_ms: wire.deadline_ms === 0 ? Infinity : wire.deadline_ms };
     const answer = (reply: unknown): void => {
-      link.finished(route.lane, wire.body);
+      link.finished(route.lane, weight);
       if (wire.id !== 0) link.reply(wire.id, (reply ?? {}) as object, wire.trace);
     };
     const refuse = (error: unknown): void => {
-      link.finished(route.lane, wire.body);
+      link.finished(route.lane, weight);
       if (wire.id !== 0) link.refuse(wire.id, toErrorRecord(error), wire.trace);
       else this.#environment.fail(error);
     };

@@ -8,15 +8,19 @@ import { errorBody, type Frame, type FrameCodec, OP, type Op, type WireEnvelope,
  * What a sender may have on the way to one peer, by lane. Blocks travel in `consensus` and `sync`, transaction
  * batches in `bulk`: the bytes are a few of the largest of each, so a slow actor holds megabytes, not gigabytes.
  */
-const WINDOW: Readonly<Record<Lane, { messages: number; bytes: number }>> = {
+export const WINDOW: Readonly<Record<Lane, { messages: number; bytes: number }>> = {
   control: { messages: 256, bytes: 1 << 20 },
   consensus: { messages: 1024, bytes: 32 << 20 },
   sync: { messages: 64, bytes: 16 << 20 },
   bulk: { messages: 256, bytes: 16 << 20 },
 };
 
-/** Messages that may wait for the window on the sender's side, by lane; beyond that they are refused. */
+/**
+ * What may wait for the window on the sender's side, by lane; beyond that messages are refused. The bytes count in
+ * windows: messages are small where many wait, and a thousand waiting blocks would be gigabytes.
+ */
 const WAITING_ROOM = 1024;
+const WAITING_WINDOWS = 4;
 
 /** Asks without an answer, per link: more means that the peer is stuck, and the asker should hear of it. */
 const MAX_PENDING_ASKS = 4096;
@@ -40,6 +44,7 @@ interface Outgoing {
 
 interface SendLane {
   waiting: Outgoing[];
+  waitingBytes: number;
   messages: number;
   bytes: number;
 }
@@ -50,9 +55,9 @@ interface ReceiveLane {
 }
 
 /** What a link tells its owner. */
-interface LinkEvents {
-  /** A tell, ask, event or observe arrived; `finished` must be called once it is handled or refused. */
-  receive(envelope: WireEnvelope): void;
+export interface LinkEvents {
+  /** A tell, ask, event or observe arrived; `finished` must be called with its weight once it is handled or refused. */
+  receive(envelope: WireEnvelope, weight: number): void;
   /** Frames of the peer's present life arrive: the binding is acknowledged. */
   acknowledged(): void;
   /** The other end is gone. */
@@ -91,7 +96,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    const sendLane = (): SendLane => ({ waiting: [], messages: 0, bytes: 0 });
+    const sendLane = (): SendLane => ({ waiting: [], waitingBytes: 0, messages: 0, bytes: 0 });
     const receiveLane = (): ReceiveLane => ({ handled: 0, bytes: 0 });
     this.#send = { control: sendLane(), consensus: sendLane(), sync: sendLane(), bulk: sendLane() };
     this.#receive = { control: receiveLane(), consensus: receiveLane(), sync: receiveLane(), bulk: receiveLane() };
@@ -184,11 +189,12 @@ export class Link {
       this.#dispatch(send, outgoing);
       return true;
     }
-    if (send.waiting.length >= WAITING_ROOM) {
+    if (!mayWait(lane, send, outgoing.weight)) {
       this.#options.events.dropped(lane, 'waiting_room_full');
       return false;
     }
     send.waiting.push(outgoing);
+    send.waitingBytes += outgoing.weight;
     return true;
   }
 
@@ -242,7 +248,9 @@ export class Link {
       send.messages -= frame.handled[index] ?? 0;
       send.bytes -= frame.weight[index] ?? 0;
       while (send.waiting.length > 0 && hasRoom(lane, send, send.waiting[0]!.weight)) {
-        this.#dispatch(send, send.waiting.shift()!);
+        const next = send.waiting.shift()!;
+        send.waitingBytes -= next.weight;
+        this.#dispatch(send, next);
       }
     });
   }
@@ -257,14 +265,15 @@ export class Link {
       else ask.reject(fromErrorRecord(envelope.body as ErrorRecord));
       return;
     }
-    this.#options.events.receive(envelope);
+    // Weighed before its handler can change it: credit that differs from what was spent would be lost for good.
+    this.#options.events.receive(envelope, weigh(envelope.body));
   }
 
   /** Gives back the credit of one handled message: with the next frame, or by one of its own when it is due. */
-  finished(lane: Lane, body: unknown): void {
+  finished(lane: Lane, weight: number): void {
     const receive = this.#receive[lane];
     receive.handled++;
-    receive.bytes += weigh(body);
+    receive.bytes += weight;
     const due = receive.handled * CREDIT_PART >= WINDOW[lane].messages || receive.bytes >= CREDIT_RESIDUE;
     if (!this.#closed && due) this.#flushSoon();
   }
@@ -274,6 +283,11 @@ function hasRoom(lane: Lane, send: SendLane, weight: number): boolean {
   const window = WINDOW[lane];
   // A message larger than the window travels alone rather than never.
   return send.messages < window.messages && (send.bytes <= CREDIT_RESIDUE || send.bytes + weight <= window.bytes);
+}
+
+function mayWait(lane: Lane, send: SendLane, weight: number): boolean {
+  if (send.waiting.length >= WAITING_ROOM) return false;
+  return send.waiting.length === 0 || send.waitingBytes + weight <= WAITING_WINDOWS * WINDOW[lane].bytes;
 }
 
 function restarted(peer: string): CodedError {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { pino } from 'pino';
 import { type Context, defineActor, type Peer } from './actor.ts';
 import { systemClock } from './clock.ts';
+import type { LogOptions } from './logging.ts';
 import { defineProtocol, type Protocol } from './protocol.ts';
 import { systemRandom } from './random.ts';
 import { type ChildSpec, Supervisor } from './supervisor.ts';
@@ -33,7 +37,10 @@ interface Started {
 }
 
 /** Starts `echo` and `caller` on threads, with the test itself as the main thread's actor. */
-async function start(children: ChildSpec[] = [child('echo'), child('caller')]): Promise<Started> {
+async function start(
+  children: ChildSpec[] = [child('echo'), child('caller')],
+  logOptions: LogOptions = { level: 'silent' },
+): Promise<Started> {
   let context: Context<Protocol, unknown> | undefined;
   const main = defineActor<Protocol, unknown>({
     protocol: defineProtocol('main', {}),
@@ -50,7 +57,7 @@ async function start(children: ChildSpec[] = [child('echo'), child('caller')]): 
     clock: systemClock,
     random: systemRandom,
     log: pino({ level: 'silent' }),
-    logOptions: { level: 'silent' },
+    logOptions,
     intensity: { restarts: 3, period_ms: 10_000 },
     main,
   });
@@ -178,4 +185,87 @@ test('an actor whose module is missing fails the start and leaves no thread behi
   await assert.rejects(start([child('echo'), child('caller', { module: 'file:///nowhere.js' })]), {
     code: 'ERR_MODULE_NOT_FOUND',
   });
+});
+
+const restarts = (supervisor: Supervisor) => supervisor.status().map((status) => status.restarts);
+const pause = (delay_ms: number) => new Promise((resolve) => setTimeout(resolve, delay_ms));
+
+test('an actor that waits in `ready` for a peer that dies meanwhile does not hold up its replacement', async () => {
+  const { caller, supervisor } = await start([
+    child('echo'),
+    child('caller', { config: { assassinIn: 2, patient: true } }),
+  ]);
+  await supervisor.kill('caller');
+  assert.equal((await until(say(caller), ({ code }) => code === '')).incarnation, 2);
+  assert.deepEqual(restarts(supervisor), [1, 2]);
+});
+
+test('an actor that dies while the others started with it get ready is replaced', async () => {
+  const { caller, supervisor } = await start([
+    child('echo', { dependents: ['caller'] }),
+    child('caller', { config: { assassinIn: 2 } }),
+  ]);
+  await supervisor.kill('echo');
+  assert.equal((await until(say(caller), ({ code }) => code === '')).incarnation, 3);
+});
+
+test('an actor replaced with another one while its back-off is pending is not replaced again', async () => {
+  const { caller, supervisor } = await start([child('echo'), child('caller', { dependents: ['echo'] })]);
+  for (const _ of [1, 2]) {
+    await until(say(caller), ({ code }) => code === '');
+    await caller.ask('provoke', { how: 'die' });
+  }
+  await until(
+    async () => supervisor.status()[0]?.up,
+    (up) => up === false,
+  );
+  await supervisor.kill('caller');
+  await until(say(caller), ({ code }) => code === '');
+  const before = restarts(supervisor);
+  await pause(400);
+  assert.deepEqual(restarts(supervisor), before);
+});
+
+test('a peer that does not answer a new connection is replaced, not the one that waits for it', async () => {
+  const { caller, supervisor } = await start();
+  caller.ask('provoke', { how: 'hang' }).catch(() => undefined);
+  await pause(50);
+  await supervisor.kill('caller');
+  await pause(5_000);
+  await until(say(caller), ({ code, incarnation }) => code === '' && incarnation === 2);
+});
+
+test('a stop does not wait for a start that goes nowhere', async () => {
+  const starting = start([child('echo'), child('caller', { config: { late: true } })]);
+  const failed = assert.rejects(starting, { code: 'SUPERVISOR_STOPPED' });
+  await pause(700);
+  const since_ms = Date.now();
+  await running?.stop();
+  await failed;
+  assert.ok(Date.now() - since_ms < 3_000);
+});
+
+test('a thread that cannot be ended is not replaced: two lives of an actor never run at once', async () => {
+  const { caller, supervisor } = await start([child('echo', { shutdown_ms: 250 }), child('caller')]);
+  caller.ask('provoke', { how: 'syscall' }).catch(() => undefined);
+  await pause(50);
+  await supervisor.kill('echo');
+  assert.equal((await supervisor.failed).code, 'THREAD_STUCK');
+  assert.deepEqual(restarts(supervisor), [0, 0]);
+});
+
+test('the last words of a dead thread are in the log', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'potoroo-words-'));
+  const file = join(directory, 'node.log');
+  try {
+    const { caller } = await start(undefined, { level: 'info', file });
+    await caller.ask('provoke', { how: 'die' });
+    const words = readFileSync(file, 'utf8').trim().split('\n');
+    const last = words.map((line) => JSON.parse(line)).find(({ level }) => level === 'fatal');
+    assert.equal(last?.actor, 'echo');
+    assert.equal(last?.err.code, 'ECHO_DIED');
+    assert.match(last?.err.stack, /echo\.[jt]s/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -6,7 +6,7 @@ import { portChannel } from './channel.ts';
 import { ChildThread, type Death } from './child.ts';
 import type { Clock } from './clock.ts';
 import { type DeclaredPeers, declaredPeers, type PortBinding } from './control.ts';
-import { CodedError, fromErrorRecord, toErrorRecord } from './errors.ts';
+import { CodedError, fromErrorRecord, hasCode, toErrorRecord } from './errors.ts';
 import { ActorHost, BIND_DEADLINE_ms } from './host.ts';
 import { supervisorMetrics, threadMetrics } from './host-metrics.ts';
 import type { LogOptions } from './logging.ts';
@@ -55,6 +55,9 @@ const SILENT_MAIN: ActorDefinition<Protocol, unknown> = {
 const BACKOFF_ms = 100;
 const BACKOFF_CAP_ms = 5_000;
 
+/** Time for a thread to end after its shutdown time, in shutdown times: its last system call may wait for a slow disk. */
+const TERMINATE_SHUTDOWNS = 4;
+
 /** Extra time over the host's own deadline, so that its BIND_TIMEOUT is what is reported. */
 const BIND_CALL_ms = BIND_DEADLINE_ms + 1_000;
 
@@ -63,10 +66,24 @@ interface Child {
   incarnation: number;
   thread: ChildThread | undefined;
   peers: DeclaredPeers;
-  /** `starting`: its start is awaited, which reports its death; `waiting`: down until its back-off is over. */
+  /** `starting`: whoever starts it is told of its death; `waiting`: down until its back-off is over. */
   phase: 'starting' | 'running' | 'waiting' | 'down';
+  /** Ends the wait of `waiting`; the replacement does not come then. */
+  cancelWait: () => void;
   /** Times of self-inflicted deaths within the period, ms. */
   deaths: number[];
+}
+
+/** The actor that a start failed of, running or about to, and how. */
+class Casualty extends Error {
+  readonly child: Child;
+  readonly death: Death;
+
+  constructor(child: Child, death: Death) {
+    super(death.reason.message, { cause: death.reason });
+    this.child = child;
+    this.death = death;
+  }
 }
 
 /** State of one actor, for operators. */
@@ -92,6 +109,8 @@ export class Supervisor {
   #giveUp!: (reason: CodedError) => void;
   #work: Promise<void> = Promise.resolve();
   #stopping = false;
+  /** Ends the start that is under way: what it waits for may never come. */
+  #interrupt: (reason: Error) => void = () => undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -101,6 +120,7 @@ export class Supervisor {
       thread: undefined,
       peers: { uses: [], listens: [], observes: false },
       phase: 'down',
+      cancelWait: () => undefined,
       deaths: [],
     }));
     this.failed = new Promise((resolve) => {
@@ -115,7 +135,7 @@ export class Supervisor {
       random: options.random,
       log: options.log,
       schedule: (task) => setImmediate(task),
-      fail: (error) => this.#giveUp(new CodedError('SUPERVISOR_FAILED', toErrorRecord(error).message)),
+      fail: (error) => this.#surrender(new CodedError('SUPERVISOR_FAILED', toErrorRecord(error).message)),
     });
     threadMetrics(this.#main.registry);
     this.#restarts = supervisorMetrics(this.#main.registry).restarts;
@@ -129,13 +149,13 @@ export class Supervisor {
       await this.#serial(() => this.#bringUp(this.#children));
     } catch (error) {
       await this.stop();
-      throw error;
+      throw error instanceof Casualty ? error.death.reason : error;
     }
   }
 
-  /** Stops every actor in reverse order, each within its shutdown time. */
+  /** Stops every actor in reverse order, each within its shutdown time; ends a start that is under way. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#cease(stopped());
     await this.#serial(() => this.#takeDown(this.#children));
     await this.#main.stop();
   }
@@ -160,33 +180,69 @@ export class Supervisor {
     }));
   }
 
+  /** Nothing is started or replaced from here on. */
+  #cease(reason: CodedError): void {
+    this.#stopping = true;
+    for (const child of this.#children) child.cancelWait();
+    this.#interrupt(reason);
+  }
+
+  #surrender(reason: CodedError): void {
+    this.#cease(reason);
+    this.#giveUp(reason);
+  }
+
   #serial(work: () => Promise<void>): Promise<void> {
     const done = this.#work.then(work);
     this.#work = done.catch(() => undefined);
     return done;
   }
 
-  /** Starts the given actors in order and connects them; on failure they are all down again. */
+  /**
+   * Starts the given actors in order and connects them; on failure they are all down again.
+   * @throws Casualty of whom it failed, or of a running peer that died meanwhile
+   */
   async #bringUp(children: readonly Child[]): Promise<void> {
-    for (const child of children) child.phase = 'starting';
+    if (this.#stopping) throw stopped();
+    for (const child of children) {
+      child.cancelWait();
+      child.phase = 'starting';
+    }
+    const interrupted = new Promise<never>((_, reject) => {
+      this.#interrupt = reject;
+    });
     try {
-      // Threads are made and modules imported side by side; only what actors do is ordered.
-      await Promise.all(children.map((child) => this.#spawn(child)));
-      for (const child of children) await child.thread?.start(child.spec.start_timeout_ms);
-      await this.#connect(children);
-      for (const child of children) await child.thread?.ready(child.spec.start_timeout_ms);
+      await Promise.race([this.#startAll(children), interrupted]);
       for (const child of children) child.phase = 'running';
     } catch (error) {
       await Promise.all(children.map((child) => detach(child)?.terminate()));
       throw error;
+    } finally {
+      this.#interrupt = () => undefined;
     }
+  }
+
+  /** Its own threads only: once they are ended by an interruption, every further step fails and is not heard. */
+  async #startAll(children: readonly Child[]): Promise<void> {
+    const lives = children.map((child) => ({ child, spec: child.spec, thread: this.#spawn(child) }));
+    // Threads are made and modules imported side by side; only what actors do is ordered.
+    await Promise.all(
+      lives.map(({ child, spec, thread }) =>
+        blaming(child, async () => {
+          child.peers = await thread.load(spec.start_timeout_ms);
+        }),
+      ),
+    );
+    for (const { child, spec, thread } of lives) await blaming(child, () => thread.start(spec.start_timeout_ms));
+    await this.#connect(children);
+    for (const { child, spec, thread } of lives) await blaming(child, () => thread.ready(spec.start_timeout_ms));
   }
 
   async #takeDown(children: readonly Child[]): Promise<void> {
     for (const child of [...children].reverse()) await detach(child)?.stop(child.spec.shutdown_ms);
   }
 
-  async #spawn(child: Child): Promise<void> {
+  #spawn(child: Child): ChildThread {
     const { spec } = child;
     child.incarnation++;
     const thread = new ChildThread(
@@ -197,11 +253,16 @@ export class Supervisor {
         config: spec.config,
         log: this.#options.logOptions,
       },
-      { clock: this.#options.clock, maxHeap_mb: spec.maxHeap_mb },
+      {
+        clock: this.#options.clock,
+        maxHeap_mb: spec.maxHeap_mb,
+        terminate_ms: TERMINATE_SHUTDOWNS * spec.shutdown_ms,
+        onStuck: (reason) => this.#surrender(reason),
+      },
     );
     child.thread = thread;
     void thread.died.then((death) => this.#onDeath(child, thread, death));
-    child.peers = await thread.load(spec.start_timeout_ms);
+    return thread;
   }
 
   /** Makes every connection that one of the given actors takes part in. */
@@ -211,10 +272,31 @@ export class Supervisor {
     const bindings: Promise<unknown>[] = [];
     ends.forEach((a, position) => {
       for (const b of ends.slice(position + 1)) {
-        if ((fresh.has(a.name) || fresh.has(b.name)) && (wants(a, b) || wants(b, a))) bindings.push(bindPair(a, b));
+        if ((fresh.has(a.name) || fresh.has(b.name)) && (wants(a, b) || wants(b, a)))
+          bindings.push(this.#bindPair(a, b));
       }
     });
     await Promise.all(bindings);
+  }
+
+  async #bindPair(a: End, b: End): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    const speaks = [...(talksTo(b, a) ? [a.name] : []), ...(talksTo(a, b) ? [b.name] : [])];
+    const bind = (own: End, other: End, port: MessagePort): Promise<void> =>
+      own
+        .bind({
+          peer: other.name,
+          incarnation: other.incarnation,
+          port,
+          speaks,
+          listener: other.peers.listens.includes(own.name),
+        })
+        .catch((error: unknown) => {
+          // Whoever does not answer a new connection is stuck, not the one that waits for it.
+          const culprit = hasCode(error, 'BIND_TIMEOUT') ? other : own;
+          throw culprit.child ? casualty(culprit.child, error) : error;
+        });
+    await Promise.all([bind(a, b, port1), bind(b, a, port2)]);
   }
 
   #mainEnd(): End {
@@ -227,10 +309,14 @@ export class Supervisor {
   }
 
   #onDeath(child: Child, thread: ChildThread, death: Death): void {
-    // A thread that was taken down on purpose is no longer the child's; one that is starting has its caller told.
-    if (child.thread !== thread || child.phase === 'starting' || this.#stopping) return;
-    detach(child);
-    this.#dead(child, death);
+    // A thread that was taken down on purpose is no longer the child's.
+    if (child.thread !== thread || this.#stopping) return;
+    if (child.phase !== 'starting') {
+      detach(child);
+      this.#dead(child, death);
+    }
+    // Whoever is starting may wait for the dead one, whose own replacement waits for that start.
+    this.#interrupt(new Casualty(child, death));
   }
 
   /** Has a dead actor replaced, now or when its back-off is over. */
@@ -245,7 +331,7 @@ export class Supervisor {
     };
     if (wait_ms > 0) {
       child.phase = 'waiting';
-      this.#options.clock.after(wait_ms, replace);
+      child.cancelWait = this.#options.clock.after(wait_ms, replace);
     } else {
       replace();
     }
@@ -261,8 +347,17 @@ export class Supervisor {
       await this.#bringUp(affected);
       this.#options.log.info({ child: child.spec.name, with: affected.map(({ spec }) => spec.name) }, 'actor replaced');
     } catch (error) {
-      if (!this.#stopping) this.#dead(child, { selfInflicted: true, reason: fromErrorRecord(toErrorRecord(error)) });
+      if (!this.#stopping)
+        await this.#notReplaced(affected, error instanceof Casualty ? error : casualty(child, error));
     }
+  }
+
+  /** Has the one replaced that a start failed of; the others, down again, come up with it. */
+  async #notReplaced(affected: readonly Child[], { child: culprit, death }: Casualty): Promise<void> {
+    const isStuck = !affected.includes(culprit) && culprit.phase === 'running';
+    if (isStuck) await detach(culprit)?.terminate();
+    // A running peer that died meanwhile has its replacement under way.
+    if (isStuck || affected.includes(culprit)) this.#dead(culprit, death);
   }
 
   /** Counts a death; the wait before the replacement, ms, or undefined when the supervisor gives up. */
@@ -274,7 +369,7 @@ export class Supervisor {
     const recent = child.deaths.length;
     if (recent > intensity.restarts) {
       const { name } = child.spec;
-      this.#giveUp(
+      this.#surrender(
         new CodedError(
           'INTENSITY_EXCEEDED',
           `${name} died ${recent} times within ${intensity.period_ms} ms, last of ${death.reason.code}: ${death.reason.message}`,
@@ -286,13 +381,19 @@ export class Supervisor {
     return recent < 2 ? 0 : Math.min(BACKOFF_CAP_ms, BACKOFF_ms * 2 ** (recent - 2));
   }
 
-  /** The actor, whoever else is down, and the dependents of all of them, in start order. */
+  /**
+   * The actor, whoever else is down, the dependents of all of them, and those they talk to that wait for their
+   * back-off to end: without these they could not get ready. In start order.
+   */
   #closure(child: Child): Child[] {
     const down = this.#children.filter(({ phase }) => phase === 'down');
     const names = new Set([child, ...down].map(({ spec }) => spec.name));
     for (const name of names) {
-      const spec = this.#children.find((other) => other.spec.name === name)?.spec;
-      for (const dependent of spec?.dependents ?? []) names.add(dependent);
+      const member = this.#children.find((other) => other.spec.name === name);
+      for (const dependent of member?.spec.dependents ?? []) names.add(dependent);
+      for (const { spec, phase } of this.#children) {
+        if (phase === 'waiting' && member?.peers.uses.includes(spec.name)) names.add(spec.name);
+      }
     }
     return this.#children.filter(({ spec }) => names.has(spec.name));
   }
@@ -306,30 +407,37 @@ function detach(child: Child): ChildThread | undefined {
   return thread;
 }
 
+function casualty(child: Child, error: unknown): Casualty {
+  return new Casualty(child, { selfInflicted: true, reason: fromErrorRecord(toErrorRecord(error)) });
+}
+
+/** Does one step of an actor's start. @throws Casualty */
+async function blaming(child: Child, step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    throw casualty(child, error);
+  }
+}
+
+function stopped(): CodedError {
+  return new CodedError('SUPERVISOR_STOPPED', 'the node was stopped while its actors were starting');
+}
+
 /** One side of a connection to be made. */
 interface End {
   readonly name: string;
+  /** Absent for the main thread. */
+  readonly child?: Child;
   readonly incarnation: number;
   readonly peers: DeclaredPeers;
   bind(binding: PortBinding): Promise<void>;
 }
 
-function childEnd({ spec, incarnation, peers, thread }: Child): End[] {
+function childEnd(child: Child): End[] {
+  const { spec, incarnation, peers, thread } = child;
   if (!thread) return [];
-  return [{ name: spec.name, incarnation, peers, bind: (binding) => thread.bind(binding, BIND_CALL_ms) }];
-}
-
-async function bindPair(a: End, b: End): Promise<void> {
-  const { port1, port2 } = new MessageChannel();
-  const speaks = [...(talksTo(b, a) ? [a.name] : []), ...(talksTo(a, b) ? [b.name] : [])];
-  const binding = (own: End, other: End, port: MessagePort): PortBinding => ({
-    peer: other.name,
-    incarnation: other.incarnation,
-    port,
-    speaks,
-    listener: other.peers.listens.includes(own.name),
-  });
-  await Promise.all([a.bind(binding(a, b, port1)), b.bind(binding(b, a, port2))]);
+  return [{ name: spec.name, child, incarnation, peers, bind: (binding) => thread.bind(binding, BIND_CALL_ms) }];
 }
 
 /** True if the first talks to or hears the second, so that the second's protocol travels between them. */

@@ -2,8 +2,16 @@ import { defineActor, listen } from '../actor.ts';
 import { toErrorRecord } from '../errors.ts';
 import { callerProtocol, echoProtocol } from './protocols.ts';
 
+interface CallerConfig {
+  /** The life in which it makes `echo` die while it gets ready itself, and waits for it then if it is `patient`. */
+  readonly assassinIn?: number;
+  readonly patient?: boolean;
+  /** Never gets ready. */
+  readonly late?: boolean;
+}
+
 /** Talks to `echo` on behalf of a test and reports what came of it. */
-export default defineActor<typeof callerProtocol, object>({
+export default defineActor<typeof callerProtocol, CallerConfig>({
   protocol: callerProtocol,
   uses: [echoProtocol],
   listens: [echoProtocol],
@@ -45,6 +53,19 @@ export default defineActor<typeof callerProtocol, object>({
           if (heard.length < 10_000) heard.push(text);
         },
       }),
+      async ready() {
+        const { assassinIn, patient, late } = context.config;
+        if (late) await new Promise(() => undefined);
+        if (context.incarnation !== assassinIn) return;
+        await echo.ask('misbehave', { how: 'die' }).catch(() => undefined);
+        for (let isBack = !patient; !isBack; ) {
+          isBack = await echo.ask('say', { text: '', amount: 0n }).then(
+            () => true,
+            () => false,
+          );
+          await new Promise<void>((resolve) => context.clock.after(10, resolve));
+        }
+      },
       rebound: (peer) => rebound.push(peer),
       stop: () => undefined,
     };

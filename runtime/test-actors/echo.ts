@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { defineActor } from '../actor.ts';
 import { CodedError } from '../errors.ts';
 import { echoProtocol } from './protocols.ts';
@@ -26,6 +27,7 @@ export default defineActor<typeof echoProtocol, object>({
           if (how === 'die') context.fail(new CodedError('ECHO_DIED', 'as asked'));
           if (how === 'exit') process.exit(7);
           if (how === 'hang') for (;;);
+          if (how === 'syscall') spawnSync(process.execPath, ['-e', 'setTimeout(() => undefined, 4000)']);
           if (how === 'silent') return new Promise<{ how: string }>(() => undefined);
           return new Promise<{ how: string }>((resolve) => context.clock.after(300, () => resolve({ how })));
         },

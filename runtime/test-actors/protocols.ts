@@ -10,7 +10,7 @@ export const echoProtocol = defineProtocol('echo', {
       ['text', 'amount'],
       ['text', 'amount', 'incarnation'],
     ),
-    /** `throw` fails the ask; `die` throws outside of it; `hang` blocks the thread; `sleep` answers after 300 ms. */
+    /** `throw` fails the ask; `die` throws outside of it; `hang` blocks the thread, `syscall` beyond the reach of a termination; `sleep` answers after 300 ms. */
     misbehave: question<{ how: string }, { how: string }>('bulk', 2_000, ['how'], ['how']),
     notes: question<object, { texts: string[]; bytes: number }>('control', 2_000, [], ['texts', 'bytes']),
   },

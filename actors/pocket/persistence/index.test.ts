@@ -200,6 +200,8 @@ describe('persistence', () => {
     await actor.ask.journal({ transactions: others });
     const { blockHash: hash } = await actor.ask.stage(body);
     await actor.ask.commit({ blockHash: hash, commitQc: qcOf(hash) });
+    // Committed while this write was on its way: nothing would take it out of the journal again.
+    await actor.ask.journal({ transactions: body.transactions });
     await actor.ask.forget({ hashes: [sha3_256(others[1] as Uint8Array)] });
     await actor.stop();
     const restarted = await start();

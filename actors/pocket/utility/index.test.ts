@@ -146,6 +146,36 @@ test('what was accepted survives the death of the actor, and travels again', asy
   await w.host.stop();
 });
 
+test('what was accepted and cannot be paid for at the moment survives the death of the actor too', async () => {
+  const w = await world();
+  const tx = send(alice, carol.address, 490_000n, 'a');
+  assert.deepEqual(await w.submit(tx), [0]);
+  const other = await world();
+  await other.submit(send(alice, carol.address, 900_000n, 'elsewhere'));
+  const { block } = await other.propose(leader.address);
+  const { blockHash } = await w.settle(w.utility.ask('execute', { block }));
+  await w.commit(blockHash);
+  assert.deepEqual(await w.pendingHashes(), [hashOf(tx)], 'it waits for funds');
+  await w.host.kill('utility');
+  await w.host.restart('utility');
+  await w.host.advance(1_000);
+  assert.deepEqual(await w.pendingHashes(), [hashOf(tx)]);
+  await other.host.stop();
+  await w.host.stop();
+});
+
+test('consensus hears that what was only gossiped died with the actor', async () => {
+  const w = await world();
+  w.emitGossip([send(alice, carol.address, 1n, 'a')]);
+  await w.host.advance(100);
+  assert.equal(w.heard.at(-1), 1);
+  await w.host.kill('utility');
+  await w.host.restart('utility');
+  await w.host.advance(1_000);
+  assert.equal(w.heard.at(-1), 0);
+  await w.host.stop();
+});
+
 test('a journal write that fails is no acceptance, and the next try is durable', async () => {
   const w = await world();
   const tx = send(alice, carol.address, 1n, 'a');

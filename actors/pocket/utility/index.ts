@@ -59,7 +59,11 @@ export default defineActor<typeof utilityProtocol, UtilityStart>({
         }),
       },
       parallel: { bulk: PARALLEL_BULK },
-      ready: () => intake.reconcile(),
+      ready: () => {
+        // Consensus may still count what our former life held.
+        if (context.incarnation > 1) keeper.announce(true);
+        intake.reconcile();
+      },
       rebound: (peer) => {
         if (peer === 'consensus') keeper.announce(true);
         if (peer === persistenceProtocol.name) intake.reconcile();

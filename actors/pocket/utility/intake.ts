@@ -205,7 +205,7 @@ export class Intake {
 
   async #judge(transactions: readonly Uint8Array[], source: Source): Promise<SubmitResult[]> {
     const results: SubmitResult[] = transactions.map(() => ({ code: RESULT_OK, hash: '', message: '' }));
-    const prepared = await this.#examine(transactions, results);
+    const prepared = await this.#examine(transactions, results, source);
     const tip = await this.#readTip(prepared.filter((one) => one !== null));
     const accepted: Prepared[] = [];
     prepared.forEach((one, i) => {
@@ -224,7 +224,11 @@ export class Intake {
   }
 
   /** All checks that need no state but the height; null where one failed and its result says which. */
-  async #examine(transactions: readonly Uint8Array[], results: SubmitResult[]): Promise<(Prepared | null)[]> {
+  async #examine(
+    transactions: readonly Uint8Array[],
+    results: SubmitResult[],
+    source: Source,
+  ): Promise<(Prepared | null)[]> {
     const { mempool } = this.#keeper;
     const prepared: (Prepared | null)[] = transactions.map(() => null);
     const check = async <T>(items: readonly T[], work: (item: T, i: number) => void): Promise<void> =>
@@ -240,7 +244,7 @@ export class Intake {
       const one = mempool.get(results[i]!.hash) ?? this.#decode(bytes, hash);
       checkTerms(one, this.#rules, this.#keeper.nextHeight);
       checkDuplicate(mempool, one);
-      mempool.checkRoom(one);
+      if (source !== 'journal') mempool.checkRoom(one);
       prepared[i] = one;
     });
     await this.#verifier.ahead(prepared.filter((one) => one !== null));

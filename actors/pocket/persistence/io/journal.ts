@@ -105,9 +105,12 @@ export class Journal {
     const deadline_ms = Math.max(...group.map((waiting) => waiting.deadline_ms));
     const hashes = byteaArray(transactions.map(transactionHash));
     const bytes = byteaArray(transactions);
+    // A transaction may be committed between its admission and this write: nothing would take it out again.
     const insert = (sql: Sql) => sql`
       insert into journal (hash, bytes)
-      select hash, bytes from unnest(${hashes}::text::bytea[], ${bytes}::text::bytea[]) t(hash, bytes)
+      select hash, bytes
+      from unnest(${hashes}::text::bytea[], ${bytes}::text::bytea[]) with ordinality t(hash, bytes, place)
+      where not exists (select from tx where tx.hash = t.hash) order by place
       on conflict (hash) do nothing`;
     const { count } = await this.#database.run(deadline_ms, insert);
     this.#size += count;

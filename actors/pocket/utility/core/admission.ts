@@ -19,6 +19,7 @@ export function checkDuplicate(mempool: Mempool, prepared: Prepared): void {
 
 /**
  * Takes a transaction into the mempool if the state allows it. Its terms and signature are checked by the caller.
+ * What the journal held was accepted before: it waits for funds or for its end, as it would have without a restart.
  * @throws CodedError TX_COMMITTED, TX_DUPLICATE, MEMPOOL_FULL, SENDER_LIMIT, INSUFFICIENT_FUNDS
  */
 export function admit(
@@ -33,16 +34,26 @@ export function admit(
     throw new CodedError('TX_COMMITTED', 'The transaction is already committed.', { hash: prepared.hashHex });
   }
   checkDuplicate(mempool, prepared);
-  mempool.checkRoom(prepared);
-  const balance = recent.balanceSince(tip.height, prepared.sender) ?? tip.accounts.get(prepared.sender) ?? 0n;
   const cost = costOf(prepared, rules);
-  const needed = mempool.pendingOf(prepared.sender) + cost;
-  if (balance < needed) {
-    throw new CodedError(
-      'INSUFFICIENT_FUNDS',
-      `The account has ${balance} uPOKT; this transaction and what it has pending cost ${needed}.`,
-      { address: prepared.sender, balance, needed },
-    );
+  if (!journaled) {
+    mempool.checkRoom(prepared);
+    requireFunds(mempool, prepared, { cost, tip, recent });
   }
   mempool.add(prepared, cost, journaled);
+}
+
+/** @throws CodedError INSUFFICIENT_FUNDS */
+function requireFunds(
+  mempool: Mempool,
+  { sender }: Prepared,
+  { cost, tip, recent }: { cost: bigint; tip: TipView; recent: RecentBlocks },
+): void {
+  const balance = recent.balanceSince(tip.height, sender) ?? tip.accounts.get(sender) ?? 0n;
+  const needed = mempool.pendingOf(sender) + cost;
+  if (balance >= needed) return;
+  throw new CodedError(
+    'INSUFFICIENT_FUNDS',
+    `The account has ${balance} uPOKT; this transaction and what it has pending cost ${needed}.`,
+    { address: sender, balance, needed },
+  );
 }
