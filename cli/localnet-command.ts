@@ -16,6 +16,7 @@ const MAX_TPS = 100_000;
 interface Flags {
   validators?: number;
   blocks?: number;
+  seconds?: number;
   load?: number | 'max';
   dir: string;
   databaseUrl?: string;
@@ -27,6 +28,7 @@ export function localnetCommand(): Command {
     .description('Run a network of validators on this machine, each in its own process')
     .option('--validators <n>', 'number of validators of a new network (default: 4)', wholeNumber(1, MAX_VALIDATORS))
     .option('--blocks <n>', 'end when every node has committed so many more blocks, and check', wholeNumber(1, 1e9))
+    .option('--seconds <n>', 'end after so many seconds of running, and check', wholeNumber(1, 1e6))
     .option('--load <tps>', 'send so many transactions per second, or "max"', loadRate)
     .option('--dir <directory>', 'where the network lives; made on first use', 'localnet')
     .option('--database-url <url>', 'PostgreSQL server for all nodes, a schema each (default: one embedded per node)')
@@ -43,17 +45,18 @@ It ends with 0 only if every guarantee held: equal blocks and states on all node
 `,
     )
     .action(async (flags: Flags) => {
-      const { dir: directory, validators, blocks, load, databaseUrl, json } = flags;
+      const { dir: directory, databaseUrl } = flags;
       if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
         throw usageError('--database-url must be like postgresql://user:password@host:5432/database');
       }
       process.exitCode = await runLocalnet({
         directory,
-        validators,
+        validators: flags.validators,
         databaseUrl,
-        blocks,
-        load,
-        json,
+        blocks: flags.blocks,
+        seconds: flags.seconds,
+        load: flags.load,
+        json: flags.json,
         script: SCRIPT,
       });
     })

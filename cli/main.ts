@@ -8,3 +8,5 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
+// A command that is over must end even if something it gave up on, a request or a timer, is still open.
+process.exit();

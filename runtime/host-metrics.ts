@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
@@ -62,7 +63,22 @@ export function hostMetrics(registry: Registry, depth: (lane: Lane) => number): 
 /** Resolution of the event-loop sampling, ms: finer costs more wake-ups than it tells. */
 const LAG_RESOLUTION_ms = 20;
 
-/** Registers what one thread uses: event-loop lag and memory of its own isolate. */
+/** Linux counts CPU time in ticks of a hundredth of a second, whatever the kernel's own clock. */
+const TICKS_PER_SECOND = 100;
+
+/** CPU time of the calling thread, s; 0 where the system does not tell. */
+function threadCpu_s(): number {
+  try {
+    const stat = readFileSync('/proc/thread-self/stat', 'utf8');
+    // The name in parentheses may contain spaces; user and system time are the 12th and 13th field after it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  } catch {
+    return 0;
+  }
+}
+
+/** Registers what one thread uses: CPU, event-loop lag, and memory of its own isolate. */
 export function threadMetrics(registry: Registry): void {
   const delay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_ms });
   delay.enable();
@@ -77,6 +93,14 @@ export function threadMetrics(registry: Registry): void {
         this.set({ quantile: String(quantile / 100) }, delay.count > 0 ? late_ns / 1e9 : 0);
       }
       delay.reset();
+    },
+  });
+  new Gauge({
+    name: 'potoroo_thread_cpu_seconds',
+    help: 'CPU time that the thread has used since it began, without garbage collection and I/O in helper threads',
+    registers: [registry],
+    collect() {
+      this.set(threadCpu_s());
     },
   });
   new Gauge({

@@ -9,15 +9,18 @@ import { type SignedTransaction, TransactionSource } from './transactions.ts';
 const MAX_BATCH = 250;
 /** Requests in flight per node. */
 const CONCURRENCY = 2;
-/** `max` keeps this many uncommitted: two blocks' worth at several thousand a second, below a mempool's bound. */
-const MAX_OPEN_CLOSED_LOOP = 6_000;
+/**
+ * `max` keeps this many uncommitted. More only makes blocks larger: the chain commits no more per second, and
+ * every transaction waits longer.
+ */
+const MAX_OPEN_CLOSED_LOOP = 2_000;
 /** A fixed rate keeps at most this many uncommitted; beyond, the chain cannot follow and the rate is not kept. */
 const MAX_OPEN_FIXED_RATE = 20_000;
 /** How often what is due is sent. */
 const TICK_ms = 20;
 /** Signed in advance: so much time at the rate, within bounds. */
 const AHEAD_s = 2;
-const MAX_AHEAD = 2_000;
+const MAX_AHEAD = 500;
 /** Signed between two looks at the sockets, about 5 ms. */
 const SIGN_SLICE = 25;
 /** Wait of a node that refused for want of room; doubles up to the cap. */

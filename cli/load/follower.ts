@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { blockHashes, latestHeight, MAX_HASH_BLOCKS } from '../block-hashes.ts';
 import type { NodeClient } from '../node-client.ts';
 
@@ -5,6 +6,8 @@ import type { NodeClient } from '../node-client.ts';
 const POLL_ms = 50;
 /** After a failed look: the node is down or busy. */
 const RETRY_ms = 250;
+/** A node that was killed as the load began needs this long at worst until it answers again. */
+const START_TIMEOUT_ms = 60_000;
 
 /** Follows the blocks of one node and says which transactions became durable there. */
 export class Follower {
@@ -19,12 +22,23 @@ export class Follower {
     this.#onBlock = onBlock;
   }
 
-  /** Begins at the block after the latest one. @throws NODE_UNREACHABLE */
+  /** Begins at the block after the latest one. @throws NODE_UNREACHABLE if the node stays away */
   async start(): Promise<void> {
-    const tip = await latestHeight(this.#client);
+    const tip = await this.#tip(Date.now() + START_TIMEOUT_ms);
     this.#next = tip + 1;
     this.#onBlock(tip, []);
     this.#later(0);
+  }
+
+  async #tip(deadline_ms: number): Promise<number> {
+    for (;;) {
+      try {
+        return await latestHeight(this.#client);
+      } catch (error) {
+        if (this.#stopped || Date.now() > deadline_ms) throw error;
+        await sleep(RETRY_ms);
+      }
+    }
   }
 
   stop(): void {

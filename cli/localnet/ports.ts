@@ -1,12 +1,19 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { CodedError } from '../../runtime/errors.ts';
 
 const HOST = '127.0.0.1';
+/**
+ * Below the ports that systems give to outgoing connections (Linux from 32768): from there, any program could
+ * take the port of a node while that is down.
+ */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
 /** Tries before giving up: only a machine with almost no free port fails them all. */
-const MAX_TRIES = 64;
+const MAX_TRIES = 256;
 
 /** True if nothing listens on the port of the loopback interface. */
-export function isFree(port: number): Promise<boolean> {
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
@@ -14,25 +21,13 @@ export function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** A free port that is not in `taken`. The system hands out a different one each time for a while. @throws PORTS_EXHAUSTED */
-export async function freePort(taken: ReadonlySet<number>): Promise<number> {
+/** A free port that is not in `taken`. @throws PORTS_EXHAUSTED */
+async function freePort(taken: ReadonlySet<number>): Promise<number> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const port = await anyPort();
-    if (port !== null && !taken.has(port)) return port;
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    if (!taken.has(port) && (await isFree(port))) return port;
   }
   throw new CodedError('PORTS_EXHAUSTED', 'no free port was found on 127.0.0.1: end some programs that listen there');
-}
-
-function anyPort(): Promise<number | null> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(null));
-    server.listen({ host: HOST, port: 0, exclusive: true }, () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : null;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 export interface NodePorts {

@@ -20,6 +20,8 @@ export interface LocalnetOptions {
   readonly databaseUrl: string | undefined;
   /** End when every node has committed so many more blocks; undefined: run until interrupted. */
   readonly blocks: number | undefined;
+  /** End after so many seconds of running. */
+  readonly seconds?: number | undefined;
   readonly load: number | 'max' | undefined;
   readonly json: boolean;
   /** Script that runs a node: the command line itself. */
@@ -95,11 +97,10 @@ async function run(
   const stopScreen = screen.follow(network, load);
   const over = new AbortController();
   try {
-    const target = options.blocks === undefined ? Number.POSITIVE_INFINITY : from + options.blocks;
-    const work = runUntil(network, load, target, over.signal);
+    const work = runUntil(network, load, goalOf(options, from), over.signal);
     const outcome = await Promise.race([work, wish.interrupted, ...(load ? [failure(load)] : [])]);
     await stopScreen();
-    if (outcome === 'interrupted' && !options.json) return options.blocks === undefined ? EXIT_OK : interrupted(screen);
+    if (outcome === 'interrupted' && !options.json) return isEndless(options) ? EXIT_OK : interrupted(screen);
     return await conclude(options, network, { from, load, hurried: outcome === 'interrupted' }, screen);
   } finally {
     over.abort();
@@ -108,12 +109,16 @@ async function run(
   }
 }
 
+function isEndless({ blocks, seconds }: LocalnetOptions): boolean {
+  return blocks === undefined && seconds === undefined;
+}
+
 function failure(load: Load): Promise<never> {
   return load.failed.then((error) => Promise.reject(error));
 }
 
 function interrupted(screen: Screen): number {
-  screen.print('interrupted before all blocks were committed: nothing was checked');
+  screen.print('interrupted before the run was complete: nothing was checked');
   return EXIT_FAILED;
 }
 
@@ -126,17 +131,31 @@ function startLoad(options: LocalnetOptions, layout: LocalnetLayout, network: Lo
     seed: Buffer.from(readFileSync(layout.loadSeed, 'utf8').trim(), 'hex'),
     networkId: status.network_id,
     txWindowBlocks: genesis.txWindowBlocks,
-    remember: options.blocks !== undefined || options.json,
+    remember: !isEndless(options) || options.json,
   });
 }
 
-/** Waits for the blocks, then for the accepted transactions, or until aborted. @throws CHAIN_STALLED */
-async function runUntil(network: Localnet, load: Load | undefined, target: number, over: AbortSignal): Promise<void> {
+/** When a run is complete: whichever is given comes first; neither means never. */
+interface Goal {
+  readonly height: number;
+  readonly until_ms: number;
+}
+
+function goalOf({ blocks, seconds }: LocalnetOptions, from: number): Goal {
+  return {
+    height: blocks === undefined ? Number.POSITIVE_INFINITY : from + blocks,
+    until_ms: seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1_000,
+  };
+}
+
+/** Waits for the goal, then for the accepted transactions, or until aborted. @throws CHAIN_STALLED */
+async function runUntil(network: Localnet, load: Load | undefined, goal: Goal, over: AbortSignal): Promise<void> {
   let best = 0;
   let since = performance.now();
   while (!over.aborted) {
     const heights = await network.heights();
-    if (heights.every((height) => height !== null && height >= target)) break;
+    if (heights.every((height) => height !== null && height >= goal.height)) break;
+    if (performance.now() >= goal.until_ms) break;
     const top = Math.max(0, ...heights.map((height) => height ?? 0));
     if (top > best || !network.allRunning) {
       best = top;
@@ -173,7 +192,7 @@ async function conclude(options: LocalnetOptions, network: Localnet, run: Run, s
   const report = reportOf(parts);
   const broken = brokenGuarantees(parts);
   if (run.load !== undefined && report.txs_submitted === 0) broken.push('no transaction of the load was accepted');
-  if (run.hurried && options.blocks !== undefined) broken.push('the run was interrupted before all blocks were there');
+  if (run.hurried && !isEndless(options)) broken.push('the run was interrupted before it was complete');
   const refused = Object.entries(parts.load.refused).map(([reason, count]) => `${reason} ${count}`);
   if (refused.length > 0) screen.print(`refused transactions: ${refused.join(', ')}`);
   for (const reason of broken) screen.print(`GUARANTEE_BROKEN: ${reason}`);

@@ -15,7 +15,7 @@ const BIN = fileURLToPath(new URL('../../../bin/potoroo', import.meta.url));
 /** Rounds of killing everything: a few here, more by hand. */
 const KILL_ROUNDS = Number(process.env.POTOROO_KILL_ROUNDS ?? 2);
 /** A loaded machine of two cores needs tens of seconds for what takes five. */
-const TIMEOUT_ms = 240_000;
+const TIMEOUT_ms = 240_000 + 60_000 * KILL_ROUNDS;
 
 interface NodeEntry {
   number: number;
@@ -174,7 +174,7 @@ describe('a local network of real nodes', { timeout: TIMEOUT_ms }, () => {
 
   it('keeps every accepted transaction when all nodes are killed at once under load', async () => {
     const dir = join(directory, 'killed');
-    const network = localnet(dir, '--blocks', '40', '--load', '60', '--json');
+    const network = localnet(dir, '--blocks', String(20 + 10 * KILL_ROUNDS), '--load', '60', '--json');
     await allRunning(dir);
     await reaches(dir, 3);
     for (let round = 0; round < KILL_ROUNDS; round++) {

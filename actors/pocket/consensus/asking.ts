@@ -1,7 +1,9 @@
 import type { Peer } from '../../../runtime/actor.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../runtime/errors.ts';
+import { sha256 } from '../../../wasm/hash.ts';
 import type { SignerProtocol } from '../../host/signer/protocol.ts';
+import { toHex } from '../chain/hex.ts';
 import { decodeSyncResponse, encodeSyncRequest, type SyncRequest } from '../chain/sync.ts';
 import type { P2pProtocol } from '../p2p/protocol.ts';
 import type { PersistenceProtocol } from '../persistence/protocol.ts';
@@ -35,23 +37,31 @@ export async function persist<T>(clock: Clock, isWanted: () => boolean, once: ()
   return null;
 }
 
+/**
+ * The trace of the work on one height: the same on every node, so that their logs and spans fit together.
+ * @returns a W3C trace id, 32 hex digits
+ */
+export function heightTrace(networkId: string, height: bigint): string {
+  return toHex(sha256(new TextEncoder().encode(`${networkId}/${height}`))).slice(0, 32);
+}
+
 /** One question of the core to the actor that answers it. */
-export async function put(peers: Peers, id: number, ask: Ask): Promise<Input> {
+export async function put(peers: Peers, id: number, ask: Ask, trace: string): Promise<Input> {
   switch (ask.kind) {
     case 'sign': {
-      const { signature } = await peers.signer.ask('sign', ask.request);
+      const { signature } = await peers.signer.ask('sign', ask.request, { trace });
       return { kind: 'signed', id, signature };
     }
     case 'propose': {
       const { kind, ...question } = ask;
-      const { block } = await peers.utility.ask(kind, question);
+      const { block } = await peers.utility.ask(kind, question, { trace });
       return { kind: 'proposed', id, block };
     }
     case 'execute':
-      await peers.utility.ask('execute', { block: ask.block });
+      await peers.utility.ask('execute', { block: ask.block }, { trace });
       return { kind: 'executed', id };
     case 'commit':
-      await peers.persistence.ask('commit', { blockHash: ask.blockHash, commitQc: ask.commitQc });
+      await peers.persistence.ask('commit', { blockHash: ask.blockHash, commitQc: ask.commitQc }, { trace });
       return { kind: 'committed', id };
     case 'load': {
       const { block } = await peers.persistence.ask('block', { blockHash: ask.blockHash });

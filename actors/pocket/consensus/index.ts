@@ -13,7 +13,7 @@ import { type ValidatorSet, validatorSet } from '../chain/validators.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
-import { failure, type Peers, persist, put } from './asking.ts';
+import { failure, heightTrace, type Peers, persist, put } from './asking.ts';
 import type { ConsensusStart } from './config.ts';
 import type { Ask, Effect, Fact } from './core/effect.ts';
 import { isStale } from './core/inbox.ts';
@@ -219,7 +219,10 @@ class Shell {
     const state = this.#running();
     const since_ns = clock.monotonic_ns();
     const wanted = () => !this.#stopped && isWanted(state, id);
-    const answer = await persist(clock, wanted, () => put(this.#peers, id, ask)).catch((error) => failure(id, error));
+    const trace = heightTrace(this.#genesis.networkId, state.height);
+    const answer = await persist(clock, wanted, () => put(this.#peers, id, ask, trace)).catch((error) =>
+      failure(id, error),
+    );
     if (!answer) return;
     const phase = TIMED[ask.kind];
     if (phase && answer.kind !== 'failed') this.#reporter.timed(phase, since_ns);

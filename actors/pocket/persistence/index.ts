@@ -183,7 +183,7 @@ class Persistence {
     this.#metrics.rows.inc(result.rows);
     this.#measure();
     const { header, hash, receipts, changes } = block;
-    this.#log.info({ height: header.height, txs: receipts.length, block: toHex(hash) }, 'block committed');
+    this.#log.info({ height: header.height, txs: receipts.length, block: toHex(hash), trace }, 'block committed');
     this.#context.emit(
       'committed',
       {

@@ -43,29 +43,30 @@ export class Blocks {
   }
 
   /** @throws CodedError PROPOSAL_INVALID, PARENT_UNKNOWN */
-  async propose(terms: ProposalTerms): Promise<{ block: Uint8Array; blockHash: Uint8Array }> {
+  async propose(terms: ProposalTerms, trace: string): Promise<{ block: Uint8Array; blockHash: Uint8Array }> {
     const stop = this.#metrics.propose_seconds.startTimer();
     const candidates = this.#candidates(terms);
-    const { parent, view } = await this.#read(terms.parent, candidates, terms.proposer);
+    const { parent, view } = await this.#read(terms.parent, candidates, terms.proposer, trace);
     checkProposal(terms, parent, this.#rules);
     const chosen = selectTransactions(view, candidates, this.#rules, terms.height);
     const transactions = chosen.map(({ bytes }) => bytes);
     const draft = draftHeader(terms, parent, transactions, this.#rules);
-    const staged = await this.#stage(draft, view, chosen);
+    const staged = await this.#stage(draft, view, chosen, trace);
     this.#metrics.blockTransactions.observe(chosen.length);
     stop();
     return { block: encodeBlock({ header: decodeHeader(staged.header), transactions }), blockHash: staged.blockHash };
   }
 
   /** @throws CodedError BLOCK_INVALID, PARENT_UNKNOWN */
-  async execute(bytes: Uint8Array): Promise<{ blockHash: Uint8Array }> {
+  async execute(bytes: Uint8Array, trace: string): Promise<{ blockHash: Uint8Array }> {
     const stop = this.#metrics.apply_seconds.startTimer();
     const block = judged(() => decodeBlock(bytes));
     checkBlock(block, bytes.length, this.#rules);
     const prepared = await this.#examine(block);
-    const { parent, view } = await this.#read(block.header.parentHash, prepared, block.header.proposerAddress);
+    const { parentHash, proposerAddress } = block.header;
+    const { parent, view } = await this.#read(parentHash, prepared, proposerAddress, trace);
     checkSuccession(block.header, parent);
-    const { blockHash } = await this.#stage(block.header, view, prepared).catch((error: unknown) => {
+    const { blockHash } = await this.#stage(block.header, view, prepared, trace).catch((error: unknown) => {
       const invalid = hasCode(error, 'STATE_HASH_MISMATCH') || hasCode(error, 'HEADER_INVALID');
       throw invalid ? blockInvalid(error) : error;
     });
@@ -106,21 +107,19 @@ export class Blocks {
     at: Uint8Array,
     transactions: readonly Prepared[],
     proposer: Uint8Array,
+    trace: string,
   ): Promise<{ parent: Parent; view: StateView }> {
     const keys = touchedKeys(transactions, proposer);
-    const read = await this.#context.peer(persistenceProtocol).ask('read', { at, ...keys });
+    const read = await this.#context.peer(persistenceProtocol).ask('read', { at, ...keys }, { trace });
     return { parent: read, view: stateView(read) };
   }
 
-  #stage(header: Header, view: StateView, transactions: readonly Prepared[]) {
+  #stage(header: Header, view: StateView, transactions: readonly Prepared[], trace: string) {
     const ledgerBlock = { height: header.height, proposer: header.proposerAddress, transactions };
     const { changes, receipts } = judged(() => applyBlock(view, ledgerBlock, this.#rules));
-    return this.#context.peer(persistenceProtocol).ask('stage', {
-      header: encodeHeader(header),
-      transactions: transactions.map(({ bytes }) => bytes),
-      changes,
-      receipts,
-    });
+    const bytes = transactions.map((transaction) => transaction.bytes);
+    const block = { header: encodeHeader(header), transactions: bytes, changes, receipts };
+    return this.#context.peer(persistenceProtocol).ask('stage', block, { trace });
   }
 }
 

@@ -34,8 +34,8 @@ export default defineActor<typeof utilityProtocol, UtilityStart>({
       tell: {},
       ask: {
         submit: async ({ transactions }) => ({ results: await intake.submit(transactions) }),
-        propose: (terms) => blocks.propose(terms),
-        execute: ({ block }) => blocks.execute(block),
+        propose: (terms, { trace }) => blocks.propose(terms, trace),
+        execute: ({ block }, { trace }) => blocks.execute(block, trace),
         pending: ({ page, perPage }) => {
           const { mempool } = keeper;
           if (!isPage(page, perPage)) {
