@@ -21,7 +21,7 @@ import { createLog } from '../../runtime/logging.ts';
  */
 
 /** Blocks that the node must commit after each kill: it has led one of them. */
-const BLOCKS_AFTER = 5;
+const BLOCKS_AFTER = 4;
 const LOAD_TPS = 20;
 /** A loaded machine of two cores needs tens of seconds for what takes five. */
 const LIMIT_ms = 60_000;
@@ -91,8 +91,7 @@ const restartsOf = (actor: string): number =>
 
 const together = [
   ['persistence', 'consensus'],
-  ['signer', 'p2p'],
-  ['utility', 'persistence', 'signer'],
+  ['signer', 'p2p', 'utility'],
 ];
 const alone = ['signer', 'persistence', 'p2p', 'utility', 'consensus', 'rpc', 'telemetry'];
 
