@@ -62,14 +62,20 @@ describe('potoroo', () => {
       ['start'],
       ['query', 'tx', '00'],
       ['localnet', '--load', '-1'],
+      ['query', 'account', '1234'],
+      ['account', 'send', 'alice', '00'.repeat(20), '1.5'],
     ]) {
-      const { status, stdout } = potoroo(...wrong);
+      const { status, stdout, stderr } = potoroo(...wrong);
       assert.deepEqual({ wrong, status, stdout }, { wrong, status: 2, stdout: '' });
+      assert.match(stderr, /^error [A-Z_]+: /);
     }
     const { status, stderr } = potoroo('start', '--home', join(directory, 'absent'));
     assert.equal(status, 1);
     assert.match(stderr, /^error HOME_MISSING: /);
     assert.match(potoroo('localnet', 'node', 'stop', '1', '--dir', directory).stderr, /LOCALNET_MISSING/);
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    assert.match(potoroo('keys', 'list', '--keys-dir', file).stderr, /^error FILE_UNUSABLE: .*file.*check the path/);
     assert.match(potoroo('query', 'height', '--node', 'http://127.0.0.1:1').stderr, /^error NODE_UNREACHABLE: /);
   });
 

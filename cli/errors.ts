@@ -2,6 +2,8 @@
 export const CLI_ERRORS = {
   USAGE: 'The command line is wrong; see --help. Exit code 2.',
   HOME_IN_USE: 'Another process runs a node on this home, or a local network in this directory.',
+  FILE_UNUSABLE:
+    'The system refused a file or directory that the message names: check the path, its permissions and the free space.',
   NODE_UNREACHABLE: 'No node answers at this URL.',
   NODE_TIMEOUT: 'The node did not answer in time. Nothing is known about the request.',
   NODE_ANSWER: 'What answered at this URL is not a node of this kind.',

@@ -4,6 +4,7 @@ import { keysCommand } from './keys-command.ts';
 import { localnetCommand } from './localnet-command.ts';
 import { queryCommand } from './query-command.ts';
 import { startCommand } from './start.ts';
+import { usageText } from './terminal.ts';
 import { version } from './version.ts';
 
 /** The whole command line as data: it is run from here, and documented from here. */
@@ -12,6 +13,7 @@ export function program(): Command {
     .description('A blockchain node that restarts its own modules')
     .version(version())
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(usageText(text)) })
     .showHelpAfterError('(--help shows what is possible)')
     .addHelpText(
       'after',

@@ -33,14 +33,29 @@ function toJson(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
+/** Codes of what a command was given: they end it with 2. */
+const USAGE_CODES = new Set(['USAGE', 'ADDRESS_INVALID', 'AMOUNT_INVALID', 'TX_AMOUNT_INVALID', 'KEY_NAME_INVALID']);
+
+/** What commander says of a wrong command line, with the code that every error begins with. */
+export function usageText(text: string): string {
+  return text.replace(/^error: /, 'error USAGE: ');
+}
+
 /** Tells the user what went wrong; returns the exit code. */
 export function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-  const { code, message } = toErrorRecord(error);
+  const { code, message } = toErrorRecord(fileError(error));
   note(`error ${code}: ${message}`);
   // A defect of ours is of no use without the place where it happened.
   if (code === INTERNAL_ERROR && error instanceof Error && error.stack) note(error.stack);
-  return code === 'USAGE' ? EXIT_USAGE : EXIT_FAILED;
+  return USAGE_CODES.has(code) ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/** The system's refusal of a path, with a code of ours; other errors pass. */
+function fileError(error: unknown): unknown {
+  const { path, syscall, message } = (error ?? {}) as NodeJS.ErrnoException;
+  if (!(error instanceof Error) || path === undefined || syscall === undefined) return error;
+  return new CodedError('FILE_UNUSABLE', `${message}: check the path and its permissions`, { path }, { cause: error });
 }
 
 export function usageError(message: string): CodedError {

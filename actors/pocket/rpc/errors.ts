@@ -10,7 +10,8 @@ export const RPC_ERRORS = {
   TX_NOT_FOUND: 'No committed transaction has this hash (404).',
   PAGE_NOT_FOUND: 'The page lies beyond the last one (404).',
   BODY_TOO_LARGE: 'The body exceeds the limit of the route (413). Send fewer transactions at once.',
-  UNSUPPORTED_MEDIA_TYPE: 'The content type is not application/json (415).',
+  UNSUPPORTED_MEDIA_TYPE:
+    'The content type is not application/json (415). Send the header content-type: application/json.',
   RPC_BUSY: 'Too many requests are in work (503). Repeat after the time in `retry-after`.',
   RPC_STOPPING: 'The node is stopping (503). Repeat after it is back, or ask another node.',
   BACKPRESSURE: 'The mempool takes no more for the moment, or is being restarted (503). Submit the same bytes again.',

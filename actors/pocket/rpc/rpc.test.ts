@@ -69,7 +69,10 @@ test('bad bodies get a status and a code, and the node goes on', async () => {
   refused(await node.post(BATCH, { raw_hex_bytes: ['ab', {}] }), 400, 'HEX_INVALID');
   refused(await node.post(BATCH, { raw_hex_bytes: { length: 2 } }), 400, 'INVALID_REQUEST');
   refused(await node.post(SINGLE, { raw_hex_bytes: 'ab'.repeat(40_000) }), 413, 'BODY_TOO_LARGE');
-  refused(await node.post(BATCH, { raw_hex_bytes: ['ab'.repeat(5 << 20)] }), 413, 'BODY_TOO_LARGE');
+  // Each time: a connection cut while the client still writes would sometimes lose the answer.
+  for (let times = 0; times < 5; times++) {
+    refused(await node.post(BATCH, { raw_hex_bytes: ['ab'.repeat(5 << 20)] }), 413, 'BODY_TOO_LARGE');
+  }
   const xml = { method: 'POST', headers: { 'content-type': 'text/xml' }, body: '<a/>' };
   refused(await call(node.url + SINGLE, xml), 415, 'UNSUPPORTED_MEDIA_TYPE');
   const plain = { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{}' };

@@ -41,8 +41,10 @@ export function preparePlace(home: string, identity: Identity | undefined, state
   const folder = join(home, 'database');
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const real = realpathSync(home);
-  const recorded = readPlace(join(folder, 'place.json'));
+  const record = join(folder, 'place.json');
+  const recorded = readPlace(record);
   const place = recorded === undefined ? choosePlace(real, identity, stateFolder) : movedPlace(recorded, real);
+  if (recorded === undefined && existsSync(record)) replaceDamaged(record, place, log);
   if (recorded !== undefined && !existsSync(place.data)) {
     log.warn({ data: place.data }, 'the database of this home is gone: starting with an empty one');
   }
@@ -55,6 +57,23 @@ export function recordPlace(place: Place, connection: { url: string; binaries: s
   const record = `${JSON.stringify({ ...place, ...connection }, null, 2)}\n`;
   writeAtomically(join(place.home, 'database', 'place.json'), record);
   if (!place.data.startsWith(`${place.home}/`)) writeAtomically(join(dirname(place.data), 'place.json'), record);
+}
+
+/**
+ * A damaged record is written anew if the database is where it would be put today. If it is not, it may be
+ * elsewhere (the home was renamed since), and an empty one in its stead would look like a loss.
+ * @throws EMBEDDED_PLACE
+ */
+function replaceDamaged(record: string, place: Place, log: Logger): void {
+  if (!existsSync(place.data)) {
+    throw new CodedError(
+      'EMBEDDED_PLACE',
+      `${record} is damaged, so it is unknown where the database of this home is. ` +
+        'Restore the file, or delete it to begin with an empty database, which is filled from the other nodes.',
+      { record },
+    );
+  }
+  log.warn({ record, data: place.data }, 'the record of the database was damaged: it is written anew');
 }
 
 function choosePlace(home: string, identity: Identity | undefined, stateFolder: string): Place {
@@ -152,7 +171,7 @@ function ownDirectory(directory: string, identity: Identity | undefined): void {
   chmodSync(directory, 0o700);
 }
 
-/** The record, or undefined if there is none that can be read (it is then decided again, with the same result). */
+/** The record, or undefined if there is none that can be read. */
 function readPlace(path: string): Place | undefined {
   try {
     const place = JSON.parse(readFileSync(path, 'utf8')) as Place;

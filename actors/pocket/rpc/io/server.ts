@@ -174,8 +174,11 @@ function sendError(parts: ServerParts, reply: FastifyReply, error: unknown): Fas
   parts.metrics.refused.inc({ code });
   if (status === 500) parts.log.error({ err: error, route: reply.request.routeOptions.url }, 'request failed');
   if (status === 503 || status === 504) reply.header('retry-after', RETRY_AFTER_S);
-  // What is left of a refused body is not read: the connection cannot be used again.
-  if (!reply.request.raw.complete) reply.header('connection', 'close');
+  if (!reply.request.raw.complete) {
+    // Closed while its client still writes, a connection is reset, and takes the answer with it.
+    if (isWorthDraining(reply.request, parts.config)) reply.removeHeader('connection');
+    else reply.header('connection', 'close');
+  }
   return reply
     .code(status)
     .type(JSON_TYPE)
@@ -183,14 +186,22 @@ function sendError(parts: ServerParts, reply: FastifyReply, error: unknown): Fas
     .send({ code, message: message.slice(0, MESSAGE_LENGTH) });
 }
 
+/** True if what is left of a refused body is of a known size that costs little to read and throw away. */
+function isWorthDraining({ headers }: FastifyRequest, { max_buffered_bytes }: RpcConfig): boolean {
+  const declared = Number(headers['content-length']);
+  return declared <= max_buffered_bytes;
+}
+
 /** What of an error a client may see. Details of defects stay in the log. */
 function clientError(error: unknown): { code: string; message: string } {
   const record = toErrorRecord(error);
   if (Object.hasOwn(RPC_ERRORS, record.code) && record.code !== INTERNAL_ERROR) return record;
   const mapped = FASTIFY_CODES[record.code];
-  if (mapped !== undefined) return { code: mapped, message: record.message };
+  // Only of a bad URL does fastify say more than our own text, which tells what to send instead.
+  if (mapped !== undefined)
+    return { code: mapped, message: mapped === 'BAD_HTTP' ? record.message : RPC_ERRORS[mapped] };
   // The JSON parser refuses `__proto__` keys with a plain error of status 400.
-  if ((error as FastifyError).statusCode === 400) return { code: 'BODY_NOT_JSON', message: record.message };
+  if ((error as FastifyError).statusCode === 400) return { code: 'BODY_NOT_JSON', message: RPC_ERRORS.BODY_NOT_JSON };
   return { code: INTERNAL_ERROR, message: RPC_ERRORS.INTERNAL_ERROR };
 }
 
