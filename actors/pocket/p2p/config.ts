@@ -10,8 +10,10 @@ export const p2pConfigSchema = z.strictObject({
   listen: z
     .array(address)
     .max(16)
-    .default(['/ip4/0.0.0.0/tcp/42069'])
-    .describe('Addresses to listen on; port 0 takes a free one'),
+    .default(['/ip4/127.0.0.1/tcp/42069'])
+    .describe(
+      'Addresses to listen on; port 0 takes a free one. Validators on several machines write /ip4/0.0.0.0/tcp/42069',
+    ),
   announce: z
     .array(address)
     .max(16)
