@@ -54,7 +54,7 @@ export class SingleThreadHost {
     this.#rethrow();
   }
 
-  /** Ends an actor without a word, as a crash does: its links close and its queue is lost. */
+  /** Ends an actor: for its peers it is a crash, its links close and its queue is lost. Its own `stop` is run, so that no timer of it lives on. */
   async kill(name: string): Promise<void> {
     const member = this.#member(name);
     const { host } = member;
