@@ -239,8 +239,9 @@ function copyCode(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'potoroo-code-')));
   folders.push(folder);
   const io = 'actors/pocket/persistence/io';
-  const modules = ['binaries', 'embedded', 'place', 'process-id', 'server'].map((name) => `${io}/${name}.js`);
-  for (const path of [...modules, 'runtime/errors.js']) cpSync(join(DIST, path), join(folder, 'dist', path));
+  const modules = ['binaries', 'embedded', 'place', 'server', 'server-process'].map((name) => `${io}/${name}.js`);
+  const shared = ['errors', 'file-lock', 'process-identity'].map((name) => `runtime/${name}.js`);
+  for (const path of [...modules, ...shared]) cpSync(join(DIST, path), join(folder, 'dist', path));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   const script = readFileSync(OWNER, 'utf8')
     .replace(/^import \{ pino \}.*$/m, 'const pino = () => ({ info() {}, warn() {}, error() {} });')
