@@ -8,6 +8,12 @@ import { CodedError, fromErrorRecord, toErrorRecord } from './errors.ts';
 /** This file's own extension: `.js` when compiled, `.ts` where Node runs the sources. */
 const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 
+/**
+ * Space for new objects of one thread. Measured with seven threads under the highest load: 24 MB instead of V8's
+ * default of 48 takes 100 MB off a node's 600 and costs 2 % more CPU per transaction; 96 gains nothing.
+ */
+const YOUNG_GENERATION_mb = 24;
+
 /** How a thread ended. */
 export interface Death {
   /** True if it ended itself: a throw, an exit, no memory. */
@@ -41,7 +47,7 @@ export class ChildThread {
     this.#worker = new Worker(new URL(`./worker${EXTENSION}`, import.meta.url), {
       name: start.name,
       workerData: start,
-      resourceLimits: { maxOldGenerationSizeMb: options.maxHeap_mb },
+      resourceLimits: { maxOldGenerationSizeMb: options.maxHeap_mb, maxYoungGenerationSizeMb: YOUNG_GENERATION_mb },
     });
     this.#control = wrap<WorkerControl>(nodeEndpoint(this.#worker));
     this.died = this.#death();
