@@ -9,6 +9,7 @@ import { type ChildSpec, type ChildStatus, Supervisor } from '../../runtime/supe
 import type { SignerStart } from '../host/signer/config.ts';
 import type { TelemetryConfig } from '../host/telemetry/config.ts';
 import { parseGenesis } from './chain/genesis.ts';
+import type { Validator } from './chain/validators.ts';
 import type { ConsensusStart } from './consensus/config.ts';
 import type { P2pStart } from './p2p/config.ts';
 import type { PersistenceStart } from './persistence/config.ts';
@@ -60,11 +61,11 @@ export interface RunningNode {
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, home, log } = options;
   const genesis = readGenesis(config.genesis_file);
-  const networkId = parseGenesis(genesis).networkId;
+  const { networkId, validators } = parseGenesis(genesis);
   const embedded = config.database.url === '' ? await startEmbedded({ home, log }) : undefined;
   const databaseUrl = embedded?.url ?? config.database.url;
   const supervisor = new Supervisor({
-    children: children(options, { genesis, networkId, databaseUrl }),
+    children: children(options, { genesis, networkId, validators, databaseUrl }),
     clock: systemClock,
     random: systemRandom,
     log,
@@ -89,15 +90,19 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 interface Derived {
   readonly genesis: string;
   readonly networkId: string;
+  readonly validators: readonly Validator[];
   readonly databaseUrl: string;
 }
 
 /** The actors in start order. Who holds state derived from another is its dependent. */
-function children({ config, version }: NodeOptions, { genesis, networkId, databaseUrl }: Derived): ChildSpec[] {
+function children(
+  { config, version }: NodeOptions,
+  { genesis, networkId, validators, databaseUrl }: Derived,
+): ChildSpec[] {
   const { signer, p2p, consensus, utility, rpc, telemetry } = config;
   const database = { ...config.database, url: databaseUrl };
   return [
-    child<SignerStart>('host/signer', { signer, networkId }),
+    child<SignerStart>('host/signer', { signer, networkId, validators }),
     // The mempool is what the journal and the committed state imply: it is built anew with them.
     child<PersistenceStart>('pocket/persistence', { database, genesis }, ['utility']),
     child<P2pStart>('pocket/p2p', { p2p, genesis }),

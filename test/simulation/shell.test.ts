@@ -128,7 +128,11 @@ test('the actor runs a chain with the real signer, and goes on when either of th
     },
   });
   const config: { signer: SignerStart; consensus: ConsensusStart } = {
-    signer: { signer: { key_file: path, record_file: join(home, 'record') }, networkId: NETWORK_ID },
+    signer: {
+      signer: { key_file: path, record_file: join(home, 'record') },
+      networkId: NETWORK_ID,
+      validators: [{ address, publicKey, serviceUrl: 'node1:1' }],
+    },
     consensus: { consensus: consensusConfigSchema.parse({}), genesis },
   };
   const actors = [signer, persistence, utility, p2p, consensus, probe].map((definition) => ({

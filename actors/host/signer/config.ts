@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Validator } from '../../pocket/chain/validators.ts';
 
 /** Section `signer` of the node's configuration. */
 export const signerConfigSchema = z.strictObject({
@@ -16,6 +17,8 @@ export interface SignerStart {
   signer: SignerConfig;
   /** Network that the key signs for; the record is bound to it. */
   networkId: string;
+  /** Whose signatures make a QC of that network. */
+  validators: readonly Validator[];
   /** Of the key file, where it is encrypted. */
   password?: string;
 }

@@ -4,17 +4,24 @@ import type { Clock } from '../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../runtime/errors.ts';
 import { publicKeyOf, sign } from '../../../wasm/ed25519.ts';
 import { sha256 } from '../../../wasm/hash.ts';
+import { LruMap } from '../../../wasm/lru.ts';
 import { addressOf } from '../../pocket/chain/address.ts';
 import { certificateSignBytes, encodeCertificate } from '../../pocket/chain/certificate.ts';
-import { consensusSignBytes, MESSAGE_VOTE } from '../../pocket/chain/consensus.ts';
+import { consensusSignBytes, MESSAGE_VOTE, verifyQc } from '../../pocket/chain/consensus.ts';
 import { toHex } from '../../pocket/chain/hex.ts';
+import { type ValidatorSet, validatorSet } from '../../pocket/chain/validators.ts';
 import type { SignerStart } from './config.ts';
 import { checkCertificateRequest } from './core/certify.ts';
-import { checkRequest } from './core/request.ts';
+import { type CheckedRequest, checkRequest } from './core/request.ts';
 import { decide, type SafetyState } from './core/rules.ts';
 import { RecordFile } from './io/record-file.ts';
 import { type SignerMetrics, signerMetrics } from './metrics.ts';
 import { type SignRequest, signerProtocol } from './protocol.ts';
+
+/** A view has four; the rest are those of late repeats. */
+const REMEMBERED_QCS = 64;
+
+type Network = Pick<SignerStart, 'networkId' | 'validators'>;
 
 /** The only holder of the seed: it leaves this object as signatures. */
 class Signer {
@@ -22,15 +29,19 @@ class Signer {
   readonly address: Uint8Array;
   readonly #seed: Uint8Array;
   readonly #networkId: string;
+  readonly #validators: ValidatorSet;
   readonly #record: RecordFile;
   readonly #clock: Clock;
   readonly #metrics: SignerMetrics;
+  /** Digests of QCs that were verified: a QC comes with a proposal, a vote, and their repeats. */
+  readonly #verified = new LruMap<string, true>(REMEMBERED_QCS);
 
-  constructor(networkId: string, seed: Uint8Array, record: RecordFile, clock: Clock, metrics: SignerMetrics) {
+  constructor(network: Network, seed: Uint8Array, record: RecordFile, clock: Clock, metrics: SignerMetrics) {
     this.#seed = seed;
     this.publicKey = publicKeyOf(seed);
     this.address = addressOf(this.publicKey);
-    this.#networkId = networkId;
+    this.#networkId = network.networkId;
+    this.#validators = validatorSet(network.validators);
     this.#record = record;
     this.#clock = clock;
     this.#metrics = metrics;
@@ -43,6 +54,7 @@ class Signer {
   /** The order is the safety: decide, sign, make durable, and only then let the signature out. */
   sign(request: SignRequest): Uint8Array {
     const checked = checkRequest(request);
+    this.#verify(checked);
     // A vote is the same whichever set of signers made the QC that led to it.
     const justify = checked.type === MESSAGE_VOTE ? null : checked.justify;
     const bytes = consensusSignBytes({ ...checked, justify, networkId: this.#networkId });
@@ -55,6 +67,15 @@ class Signer {
     const type = checked.type === MESSAGE_VOTE ? 'vote' : 'propose';
     this.#metrics.signatures.inc({ type, step: String(checked.step) });
     return signature;
+  }
+
+  /** A QC can release a lock: whether it is one is not taken on trust. @throws QC_* */
+  #verify({ justify, justifyQc }: CheckedRequest): void {
+    if (justify === null || justifyQc === null) return;
+    const digest = toHex(sha256(justify));
+    if (this.#verified.get(digest)) return;
+    verifyQc(justifyQc, this.#validators, this.#networkId);
+    this.#verified.set(digest, true);
   }
 
   certify(peerId: string, expires_ms: number): Uint8Array {
@@ -83,7 +104,7 @@ export default defineActor<typeof signerProtocol, SignerStart>({
     else log.info(place, 'safety record restored');
 
     const metrics = signerMetrics(context.metrics);
-    const signer = new Signer(networkId, seed, file, context.clock, metrics);
+    const signer = new Signer(context.config, seed, file, context.clock, metrics);
     const counted = <T>(action: () => T): T => {
       try {
         return action();
