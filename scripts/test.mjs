@@ -13,6 +13,9 @@ const filters = process.argv.slice(2);
 /** Tests that start several processes: run one after the other, so that they measure the node and not each other. */
 const WHOLE_NODES = 'test/cluster';
 
+/** The slowest file, whole networks on a busy machine, takes five minutes: what takes longer hangs, and is named. */
+const TIMEOUT_ms = 900_000;
+
 function testFiles(folder) {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
@@ -27,6 +30,7 @@ function run(files, concurrency) {
     '--test',
     '--test-reporter=spec',
     `--test-concurrency=${concurrency}`,
+    `--test-timeout=${TIMEOUT_ms}`,
     '--enable-source-maps',
     ...files,
   ];

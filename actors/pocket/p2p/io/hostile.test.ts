@@ -1,7 +1,7 @@
 import './promise-with-resolvers.ts';
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { type GossipSub, gossipsub, StrictNoSign } from '@libp2p/gossipsub';
 import { type Identify, identify } from '@libp2p/identify';
@@ -209,11 +209,13 @@ describe('garbage', () => {
     const victim = await node({ index: 0 });
     const peer = await node({ index: 1, peers: [victim.address] });
     const sockets = Array.from({ length: 10 }, () => connect(victim.port, '127.0.0.1'));
-    const closed = sockets.map(
-      (socket: Socket) => new Promise((resolve) => socket.on('error', () => {}).on('close', resolve)),
-    );
-    for (const socket of sockets) socket.write(randomBytes(2_000));
-    await Promise.all(closed);
+    for (const socket of sockets) {
+      socket.on('error', () => {});
+      // Unread, the end of the connection would not be noticed.
+      socket.resume();
+      socket.write(randomBytes(2_000));
+    }
+    await until(() => sockets.every((socket) => socket.closed), 'the end of the connections');
     await until(async () => (await victim.metric(VIOLATIONS, { reason: 'upgrade_failed' })) === 10, 'the count');
     await until(() => victim.network.provenValidators === 1 && peer.network.provenValidators === 1, 'the peer');
   });

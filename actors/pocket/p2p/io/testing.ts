@@ -166,7 +166,8 @@ export async function testMesh(count: number, options: TestNodeOptions = {}): Pr
 
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
+    // Whoever dials in meanwhile is sent away: `close` waits for connections.
+    const server = createServer((socket) => socket.destroy());
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const { port } = server.address() as { port: number };
