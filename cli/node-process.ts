@@ -1,10 +1,11 @@
 import { readFileSync, rmSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { type HomeLayout, homeLayout, writeWhole } from '../config/home.ts';
+import { type HomeLayout, homeLayout } from '../config/home.ts';
 import { loadConfig } from '../config/load.ts';
 import type { NodeConfig } from '../config/schema.ts';
 import { type CodedError, type ErrorRecord, toErrorRecord } from '../runtime/errors.ts';
 import { createLog } from '../runtime/logging.ts';
+import { writeWhole } from '../runtime/whole-file.ts';
 import { takeLock } from './lock.ts';
 import { StopSignals } from './signals.ts';
 import { EXIT_FAILED, EXIT_OK, note } from './terminal.ts';

@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CodedError } from '../runtime/errors.ts';
+import { writeWhole } from '../runtime/whole-file.ts';
 import type { NodeConfigInput } from './schema.ts';
 
 /** Where things lie in the home of a node. All paths are absolute. */
@@ -69,13 +70,6 @@ export function createHome(
 /** Replaces config.json; a reader sees the old or the new one. */
 export function writeConfig(layout: HomeLayout, config: NodeConfigInput): void {
   writeWhole(layout.config, `${JSON.stringify(config, null, 2)}\n`);
-}
-
-/** Writes a file that a reader sees complete or not at all. */
-export function writeWhole(path: string, text: string, mode = 0o644): void {
-  const fresh = `${path}.${process.pid}.new`;
-  writeFileSync(fresh, text, { mode });
-  renameSync(fresh, path);
 }
 
 function writeSecret(path: string, text: string): void {

@@ -107,10 +107,6 @@ export class Link {
     this.#post({ hello: true, envelopes: [] });
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** False while messages of any lane wait for the window. */
   get ready(): boolean {
     return !this.#closed && LANES.every((lane) => this.#send[lane].waiting.length === 0);

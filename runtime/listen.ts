@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { CodedError } from './errors.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** Where an actor wants to listen and which configuration says so. */
 export interface ListenPlace {
@@ -33,9 +34,7 @@ export function httpUrl(host: string, port: number): string {
 
 /** Publishes the address for other processes; a reader sees the old file or the whole new one. */
 export function writeAddressFile(path: string, url: string): void {
-  const draft = `${path}.${process.pid}.tmp`;
-  writeFileSync(draft, `${url}\n`);
-  renameSync(draft, path);
+  writeWhole(path, `${url}\n`);
 }
 
 /**

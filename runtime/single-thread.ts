@@ -1,10 +1,12 @@
 import { pino } from 'pino';
 import type { ActorDefinition } from './actor.ts';
 import { memoryChannels } from './channel.ts';
+import { declaredPeers } from './control.ts';
 import { CodedError } from './errors.ts';
 import { ActorHost } from './host.ts';
 import type { Protocol } from './protocol.ts';
 import { seededRandom } from './random.ts';
+import { areLinked, type Party, spokenBetween } from './topology.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** An actor to be run, and the configuration it gets. It is known by its protocol's name, once per host. */
@@ -13,7 +15,7 @@ export interface HostedActor {
   readonly config: unknown;
 }
 
-interface Member {
+interface Member extends Party {
   readonly actor: HostedActor;
   incarnation: number;
   host: ActorHost | undefined;
@@ -34,7 +36,11 @@ export class SingleThreadHost {
   constructor(actors: readonly HostedActor[], options: { seed: bigint; start_ms?: number }) {
     this.clock = new VirtualClock(options.start_ms ?? 0);
     this.#seed = options.seed;
-    this.#members = actors.map((actor) => ({ actor, incarnation: 0, host: undefined }));
+    this.#members = actors.map((actor) => {
+      const definition = actor.definition as unknown as ActorDefinition<Protocol, unknown>;
+      const { name } = definition.protocol;
+      return { name, peers: declaredPeers(definition), actor, incarnation: 0, host: undefined };
+    });
   }
 
   /** Starts and connects all actors in order. */
@@ -69,11 +75,11 @@ export class SingleThreadHost {
   }
 
   async stop(): Promise<void> {
-    for (const member of [...this.#members].reverse()) await this.kill(member.actor.definition.protocol.name);
+    for (const member of [...this.#members].reverse()) await this.kill(member.name);
   }
 
   #member(name: string): Member {
-    const member = this.#members.find(({ actor }) => actor.definition.protocol.name === name);
+    const member = this.#members.find((one) => one.name === name);
     if (!member) throw new CodedError('ACTOR_UNKNOWN', `there is no actor ${name}`, { name });
     return member;
   }
@@ -112,7 +118,7 @@ export class SingleThreadHost {
     const bindings: Promise<void>[] = [];
     up.forEach((a, position) => {
       for (const b of up.slice(position + 1)) {
-        if ((fresh.has(a) || fresh.has(b)) && (speaks(a, b) || speaks(b, a))) bindings.push(...this.#bindPair(a, b));
+        if ((fresh.has(a) || fresh.has(b)) && areLinked(a, b)) bindings.push(...this.#bindPair(a, b));
       }
     });
     await Promise.all(bindings);
@@ -120,14 +126,14 @@ export class SingleThreadHost {
 
   #bindPair(a: Member, b: Member): Promise<void>[] {
     const channels = memoryChannels((task) => this.#tasks.push(task));
-    const names = [...(speaks(b, a) ? [nameOf(a)] : []), ...(speaks(a, b) ? [nameOf(b)] : [])];
+    const speaks = spokenBetween(a, b);
     const end = (own: Member, other: Member, index: 0 | 1): Promise<void> =>
       own.host!.bind({
-        peer: nameOf(other),
+        peer: other.name,
         incarnation: other.incarnation,
         channel: channels[index],
-        speaks: names,
-        listener: other.actor.definition.listens.some(({ name }) => name === nameOf(own)),
+        speaks,
+        listener: other.peers.listens.includes(own.name),
       });
     return [end(a, b, 0), end(b, a, 1)];
   }
@@ -160,14 +166,4 @@ export class SingleThreadHost {
     this.#failure = undefined;
     if (failure) throw failure;
   }
-}
-
-function nameOf(member: Member): string {
-  return member.actor.definition.protocol.name;
-}
-
-/** True if the first talks to or hears the second. */
-function speaks(a: Member, b: Member): boolean {
-  const { uses, listens } = a.actor.definition;
-  return [...uses, ...listens].some(({ name }) => name === nameOf(b));
 }

@@ -12,6 +12,7 @@ import { supervisorMetrics, threadMetrics } from './host-metrics.ts';
 import type { LogOptions } from './logging.ts';
 import { defineProtocol, type Protocol } from './protocol.ts';
 import type { Random } from './random.ts';
+import { areLinked, type Party, spokenBetween } from './topology.ts';
 
 /** One actor of a node, as data. */
 export interface ChildSpec {
@@ -305,7 +306,7 @@ export class Supervisor {
     const bindings: Promise<unknown>[] = [];
     ends.forEach((a, position) => {
       for (const b of ends.slice(position + 1)) {
-        if ((fresh.has(a.name) || fresh.has(b.name)) && (wants(a, b) || wants(b, a))) {
+        if ((fresh.has(a.name) || fresh.has(b.name)) && areLinked(a, b)) {
           bindings.push(this.#bindPair(a, b).catch((error: unknown) => this.#notBound(fresh, error)));
         }
       }
@@ -323,7 +324,7 @@ export class Supervisor {
 
   async #bindPair(a: End, b: End): Promise<void> {
     const { port1, port2 } = new MessageChannel();
-    const speaks = [...(talksTo(b, a) ? [a.name] : []), ...(talksTo(a, b) ? [b.name] : [])];
+    const speaks = spokenBetween(a, b);
     const bind = (own: End, other: End, port: MessagePort): Promise<void> =>
       own
         .bind({
@@ -462,12 +463,10 @@ function stopped(): CodedError {
 }
 
 /** One side of a connection to be made. */
-interface End {
-  readonly name: string;
+interface End extends Party {
   /** Absent for the main thread. */
   readonly child?: Child;
   readonly incarnation: number;
-  readonly peers: DeclaredPeers;
   bind(binding: PortBinding): Promise<void>;
 }
 
@@ -475,13 +474,4 @@ function childEnd(child: Child): End[] {
   const { spec, incarnation, peers, thread } = child;
   if (!thread) return [];
   return [{ name: spec.name, child, incarnation, peers, bind: (binding) => thread.bind(binding, BIND_CALL_ms) }];
-}
-
-/** True if the first talks to or hears the second, so that the second's protocol travels between them. */
-function talksTo(a: End, b: End): boolean {
-  return a.peers.uses.includes(b.name) || a.peers.listens.includes(b.name);
-}
-
-function wants(a: End, b: End): boolean {
-  return a.peers.observes || talksTo(a, b);
 }

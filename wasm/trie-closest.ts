@@ -1,6 +1,7 @@
+import { equalBytes } from './bytes.ts';
 import { leafDigest, malformed } from './trie-node.ts';
 import { type CompactProof, checkProof, compactProof, expandProof, fold, type Proof } from './trie-proof.ts';
-import { bitAt, equalBytes, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
+import { bitAt, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
 
 /**
  * That a leaf is the one that a walk along `path` ends at when it crosses to the other side wherever its own side is

@@ -1,5 +1,6 @@
+import { equalBytes } from './bytes.ts';
 import { digestOfAnyEncoding, innerDigest, leafDigest, malformed, parseLeaf } from './trie-node.ts';
-import { bitAt, equalBytes, firstDifference, pathOf, storedOf, type TrieSpec } from './trie-spec.ts';
+import { bitAt, firstDifference, pathOf, storedOf, type TrieSpec } from './trie-spec.ts';
 
 /** That a key has a value, or that it has none. */
 export interface Proof {

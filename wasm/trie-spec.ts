@@ -90,9 +90,3 @@ export function firstDifference(a: Uint8Array, b: Uint8Array): number {
   }
   return 8 * a.length;
 }
-
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}

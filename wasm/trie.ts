@@ -1,4 +1,5 @@
 import { CodedError } from '../runtime/errors.ts';
+import { equalBytes } from './bytes.ts';
 import {
   type ClosestProof,
   type CompactClosestProof,
@@ -10,7 +11,6 @@ import { Branch, digestFrom, digestOf, encodeLeaf, encodeNode, type Node, sealDi
 import { type Claim, type CompactProof, compactProof, expandProof, type Proof, verifyProof } from './trie-proof.ts';
 import {
   bitAt,
-  equalBytes,
   firstDifference,
   HASH_BYTES,
   pathOf,

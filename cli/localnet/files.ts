@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { writeWhole } from '../../config/home.ts';
 import { CodedError, hasCode, toErrorRecord } from '../../runtime/errors.ts';
+import { writeWhole } from '../../runtime/whole-file.ts';
 
 /** Where things lie in the directory of a local network. */
 export interface LocalnetLayout {

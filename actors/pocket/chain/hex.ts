@@ -1,5 +1,7 @@
 import { CodedError } from '../../../runtime/errors.ts';
 
+export { equalBytes } from '../../../wasm/bytes.ts';
+
 const HEX = /^(?:[0-9a-f]{2})*$/;
 const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
@@ -21,12 +23,6 @@ export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
-}
-
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** Byte by byte, the shorter first where one begins the other: the order of the lower-case hex texts. */

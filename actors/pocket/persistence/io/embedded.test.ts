@@ -240,7 +240,7 @@ function copyCode(): string {
   folders.push(folder);
   const io = 'actors/pocket/persistence/io';
   const modules = ['binaries', 'embedded', 'place', 'server', 'server-process'].map((name) => `${io}/${name}.js`);
-  const shared = ['errors', 'file-lock', 'process-identity'].map((name) => `runtime/${name}.js`);
+  const shared = ['errors', 'file-lock', 'process-identity', 'whole-file'].map((name) => `runtime/${name}.js`);
   for (const path of [...modules, ...shared]) cpSync(join(DIST, path), join(folder, 'dist', path));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   const script = readFileSync(OWNER, 'utf8')

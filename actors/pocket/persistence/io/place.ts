@@ -8,15 +8,14 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
-  renameSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { CodedError } from '../../../../runtime/errors.ts';
+import { writeWhole } from '../../../../runtime/whole-file.ts';
 import type { Identity } from './binaries.ts';
 
 /** Where the server of one home lives. Recorded in `<home>/database/place.json`. */
@@ -55,8 +54,8 @@ export function preparePlace(home: string, identity: Identity | undefined, state
 /** Writes the record into the home and, where the data is elsewhere, beside the data. */
 export function recordPlace(place: Place, connection: { url: string; binaries: string }): void {
   const record = `${JSON.stringify({ ...place, ...connection }, null, 2)}\n`;
-  writeAtomically(join(place.home, 'database', 'place.json'), record);
-  if (!place.data.startsWith(`${place.home}/`)) writeAtomically(join(dirname(place.data), 'place.json'), record);
+  writeWhole(join(place.home, 'database', 'place.json'), record);
+  if (!place.data.startsWith(`${place.home}/`)) writeWhole(join(dirname(place.data), 'place.json'), record);
 }
 
 /**
@@ -180,11 +179,6 @@ function readPlace(path: string): Place | undefined {
   } catch {
     return undefined;
   }
-}
-
-function writeAtomically(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o644 });
-  renameSync(`${path}.new`, path);
 }
 
 /**
