@@ -14,6 +14,10 @@ export interface HomeLayout {
   readonly validatorKey: string;
   readonly signer: string;
   readonly logs: string;
+  /** Reports of actors that died, newest kept. */
+  readonly crashes: string;
+  /** Requests that killed an actor twice. */
+  readonly deadLetters: string;
   /** What is true only while the node runs. */
   readonly run: string;
   /** Lock that one process at a time holds. */
@@ -22,6 +26,8 @@ export interface HomeLayout {
   readonly nodeFile: string;
   readonly rpcAddress: string;
   readonly metricsAddress: string;
+  /** Unix socket of `potoroo actor`, 0600; the node file names another place where this path is too long for one. */
+  readonly adminSocket: string;
 }
 
 export function homeLayout(directory: string): HomeLayout {
@@ -35,11 +41,14 @@ export function homeLayout(directory: string): HomeLayout {
     validatorKey: join(home, 'keys', 'validator.json'),
     signer: join(home, 'signer'),
     logs: join(home, 'logs'),
+    crashes: join(home, 'crashes'),
+    deadLetters: join(home, 'dead-letters'),
     run,
     lock: join(run, 'node.lock'),
     nodeFile: join(run, 'node.json'),
     rpcAddress: join(run, 'rpc.url'),
     metricsAddress: join(run, 'metrics.url'),
+    adminSocket: join(run, 'admin.sock'),
   };
 }
 
