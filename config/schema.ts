@@ -18,6 +18,34 @@ const logSchema = z.strictObject({
   file: z.string().default('').describe('File that all threads append to; empty: standard error'),
 });
 
+const supervisionSchema = z.strictObject({
+  stall_timeout_ms: z
+    .int()
+    .min(1_000)
+    .max(600_000)
+    .default(5_000)
+    .describe('Time in which the event loop of every actor must turn once; an actor that does not is replaced'),
+  max_heap_mb: z
+    .int()
+    .min(64)
+    .max(65_536)
+    .default(1_024)
+    .describe('JavaScript heap of one actor; ordinary ones are tens of MB. An actor that reaches it is replaced'),
+  max_external_mb: z
+    .int()
+    .min(64)
+    .max(65_536)
+    .default(1_024)
+    .describe('Buffers and WebAssembly memory of one actor, which its heap does not count. As max_heap_mb'),
+  max_restarts: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(10)
+    .describe('An actor may die so often within restart_period_ms; more often, the node gives up or its part rests'),
+  restart_period_ms: z.int().min(1_000).max(3_600_000).default(60_000).describe('Period for max_restarts'),
+});
+
 /** A section that may be left out altogether. */
 const section = <T extends z.ZodObject>(schema: T) => schema.prefault({} as z.input<T>);
 
@@ -30,6 +58,7 @@ export const nodeConfigSchema = z
     version: z.literal(1).default(1).describe('Version of this format'),
     genesis_file: file('genesis.json', 'Genesis of the network'),
     log: section(logSchema),
+    supervision: section(supervisionSchema),
     database: section(databaseConfigSchema),
     signer: section(
       signerConfigSchema.extend({

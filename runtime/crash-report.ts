@@ -15,7 +15,11 @@ export interface CrashReport {
   readonly software: string;
   readonly actor: string;
   readonly incarnation: number;
-  readonly reason: { readonly code: string; readonly message: string; readonly data: Readonly<Record<string, unknown>> };
+  readonly reason: {
+    readonly code: string;
+    readonly message: string;
+    readonly data: Readonly<Record<string, unknown>>;
+  };
   /** Empty where nobody saw one: an exit, no memory, a stalled thread. */
   readonly stack: string;
   readonly lived_ms: number;

@@ -67,7 +67,7 @@ const LAG_RESOLUTION_ms = 20;
 const TICKS_PER_SECOND = 100;
 
 /** CPU time of the calling thread, s; 0 where the system does not tell. */
-function threadCpu_s(): number {
+export function threadCpu_s(): number {
   try {
     const stat = readFileSync('/proc/thread-self/stat', 'utf8');
     // The name in parentheses may contain spaces; user and system time are the 12th and 13th field after it.
@@ -115,16 +115,4 @@ export function threadMetrics(registry: Registry): void {
       this.set({ kind: 'external' }, heap.external_memory);
     },
   });
-}
-
-/** Registers what the supervisor counts about the actors it replaces. */
-export function supervisorMetrics(registry: Registry) {
-  return {
-    restarts: new Counter({
-      name: 'potoroo_actor_restarts_total',
-      help: 'Replacements of an actor, by the actor that was replaced and the error code of the death that caused it',
-      labelNames: ['actor', 'reason'] as const,
-      registers: [registry],
-    }),
-  };
 }

@@ -1,13 +1,17 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { ActorDefinition, Behaviour, Context, Envelope, Observation, Peer } from './actor.ts';
+import { BlackBox, type BoxedMessage, blackBoxMemory } from './black-box.ts';
 import type { Channel } from './channel.ts';
 import type { Clock } from './clock.ts';
-import { CodedError, toErrorRecord } from './errors.ts';
+import type { Notice, Quarantined } from './control.ts';
+import { CodedError, isTrap, toErrorRecord } from './errors.ts';
+import { fingerprint } from './fingerprint.ts';
 import { type HostMetrics, hostMetrics } from './host-metrics.ts';
 import { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Lane, Protocol } from './protocol.ts';
+import { Quarantine } from './quarantine.ts';
 import type { Random } from './random.ts';
 import { frameCodec, OP, type Op, type WireEnvelope } from './wire.ts';
 
@@ -23,6 +27,17 @@ export interface HostEnvironment {
   schedule(task: () => void): void;
   /** Ends the actor: it is in a state that must not go on. */
   fail(error: unknown): void;
+  /** What only an actor on a thread of its own has. */
+  readonly thread?: ThreadTies;
+}
+
+/** What ties a thread to its supervisor, besides the control calls. */
+export interface ThreadTies {
+  /** Is told of every message that is handled. */
+  readonly box: BlackBox;
+  /** Requests that are not to be handled. */
+  readonly quarantine: readonly Quarantined[];
+  notify(notice: Notice): void;
 }
 
 /** One end of a connection to be made. */
@@ -76,6 +91,15 @@ interface Arrival {
   readonly weight: number;
 }
 
+/**
+ * Name by which a message is known in another life, 0 for one that cannot be told from others: without content it is
+ * the same as every other of its kind, and metrics are the runtime's own ask.
+ */
+function nameOf({ op, type, body }: WireEnvelope): number {
+  if (op === OP.observe || Object.keys(body as object).length === 0) return 0;
+  return fingerprint(op, type, body);
+}
+
 /** Runs one actor: its links, its mailbox, its life from start to stop. */
 export class ActorHost {
   readonly #definition: ActorDefinition<Protocol, unknown>;
@@ -85,6 +109,8 @@ export class ActorHost {
   readonly #metrics: HostMetrics;
   readonly #links = new Map<string, { link: Link; listener: boolean }>();
   readonly #protocols: ReadonlyMap<string, Protocol>;
+  readonly #box: BlackBox;
+  readonly #quarantine: Quarantine;
   #behaviour: Behaviour<Protocol> | undefined;
   #isReady = false;
   /** Peers replaced while the actor gets ready; it hears of them afterwards. */
@@ -97,6 +123,11 @@ export class ActorHost {
     this.#metrics = hostMetrics(this.#registry, (lane) => this.#mailbox.depth(lane));
     const known = [definition.protocol, ...definition.uses, ...definition.listens];
     this.#protocols = new Map(known.map((protocol) => [protocol.name, protocol]));
+    // Where nobody reads it, the box is written all the same: one path is simpler than two.
+    this.#box = environment.thread?.box ?? new BlackBox(blackBoxMemory(), []);
+    this.#quarantine = new Quarantine(environment.thread?.quarantine ?? [], (notice) =>
+      environment.thread?.notify(notice),
+    );
   }
 
   get registry(): Registry {
@@ -146,7 +177,7 @@ export class ActorHost {
   }
 
   #link(binding: Binding, acknowledged: () => void): Link {
-    const { name, incarnation, clock, schedule } = this.#environment;
+    const { incarnation, clock, schedule } = this.#environment;
     const protocols = binding.speaks.flatMap((spoken) => this.#protocols.get(spoken) ?? []);
     const link: Link = new Link({
       peer: binding.peer,
@@ -159,11 +190,18 @@ export class ActorHost {
       events: {
         receive: (envelope, weight) => this.#receive(binding.peer, link, { envelope, weight }),
         acknowledged,
-        closed: () => this.#environment.log.debug({ peer: binding.peer, actor: name }, 'link closed'),
+        closed: (byUs) => this.#closed(binding, link, byUs),
         dropped: (lane, reason) => this.#metrics.dropped(lane, reason),
       },
     });
     return link;
+  }
+
+  /** A port that closes by itself means that the peer died, or that the connection broke: the supervisor knows. */
+  #closed({ peer, incarnation }: Binding, link: Link, byUs: boolean): void {
+    const { log, name, thread } = this.#environment;
+    log.debug({ peer, actor: name, byUs }, 'link closed');
+    if (!byUs && this.#links.get(peer)?.link === link) thread?.notify({ notice: 'portClosed', peer, incarnation });
   }
 
   #context(): Context<Protocol, unknown> {
@@ -267,27 +305,53 @@ export class ActorHost {
 
   #handle(from: string, link: Link, { envelope: wire, weight }: Arrival, route: Route): Promise<void> | undefined {
     const { clock } = this.#environment;
-    if (wire.deadline_ms > 0 && clock.now() > wire.deadline_ms) {
+    const now_ms = clock.now();
+    if (wire.deadline_ms > 0 && now_ms > wire.deadline_ms) {
       this.#metrics.dropped(route.lane, 'asker_gave_up');
       link.finished(route.lane, weight);
+      return undefined;
+    }
+    const boxed = { from, op: wire.op, type: wire.type, fingerprint: nameOf(wire) };
+    const refusal = this.#quarantine.refusal(boxed, wire.body, now_ms);
+    if (refusal) {
+      this.#metrics.dropped(route.lane, 'dead_letter');
+      link.finished(route.lane, weight);
+      if (wire.id !== 0) link.refuse(wire.id, toErrorRecord(refusal), wire.trace);
       return undefined;
     }
     const now_us = Number(clock.monotonic_ns() / 1000n);
     this.#metrics.hop(from, Math.max(0, now_us - wire.sent_us) / 1e6);
     this.#metrics.handled(route.lane);
-    const envelope = { from, trace: wire.trace, deadline_ms: wire.deadline_ms === 0 ? Infinity : wire.deadline_ms };
+    return this.#run(link, { envelope: wire, weight }, route, boxed);
+  }
+
+  #run(link: Link, { envelope: wire, weight }: Arrival, route: Route, boxed: BoxedMessage): Promise<void> | undefined {
+    const { clock, fail } = this.#environment;
+    const entry = this.#box.begin(boxed, clock.now());
     const answer = (reply: unknown): void => {
+      this.#box.ends(entry);
       link.finished(route.lane, weight);
       if (wire.id !== 0) link.reply(wire.id, (reply ?? {}) as object, wire.trace);
     };
     const refuse = (error: unknown): void => {
+      const ends = wire.id === 0 || isTrap(error);
+      if (ends) this.#box.blame(entry);
+      this.#box.ends(entry);
       link.finished(route.lane, weight);
       if (wire.id !== 0) link.refuse(wire.id, toErrorRecord(error), wire.trace);
-      else this.#environment.fail(error);
+      if (ends) fail(error);
     };
     try {
+      const envelope = {
+        from: boxed.from,
+        trace: wire.trace,
+        deadline_ms: wire.deadline_ms === 0 ? Infinity : wire.deadline_ms,
+      };
       const result = route.handler(wire.body as object, envelope);
-      if (result instanceof Promise) return result.then(answer, refuse);
+      if (result instanceof Promise) {
+        this.#box.waits(entry);
+        return result.then(answer, refuse);
+      }
       answer(result);
     } catch (error) {
       refuse(error);

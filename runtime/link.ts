@@ -60,8 +60,8 @@ export interface LinkEvents {
   receive(envelope: WireEnvelope, weight: number): void;
   /** Frames of the peer's present life arrive: the binding is acknowledged. */
   acknowledged(): void;
-  /** The other end is gone. */
-  closed(): void;
+  /** The link is at its end: this side closed it, or the port closed. */
+  closed(byUs: boolean): void;
   /** A message was refused for want of room, or a frame of a former life was discarded. */
   dropped(lane: Lane, reason: 'waiting_room_full' | 'peer_down' | 'stale_frame'): void;
 }
@@ -102,7 +102,7 @@ export class Link {
     this.#receive = { control: receiveLane(), consensus: receiveLane(), sync: receiveLane(), bulk: receiveLane() };
     options.channel.open(
       (bytes) => this.#onFrame(bytes),
-      () => this.close(),
+      () => this.#end(false),
     );
     this.#post({ hello: true, envelopes: [] });
   }
@@ -156,6 +156,10 @@ export class Link {
 
   /** Ends the link: what is on its way is lost, and every open ask fails with ACTOR_RESTARTED. */
   close(): void {
+    this.#end(true);
+  }
+
+  #end(byUs: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#options.channel.close();
@@ -166,7 +170,7 @@ export class Link {
     this.#asks.clear();
     for (const lane of LANES) this.#send[lane].waiting.length = 0;
     this.#outbox = [];
-    this.#options.events.closed();
+    this.#options.events.closed(byUs);
   }
 
   #envelope(op: Op, type: number, id: number, trace: string, deadline_ms: number, body: unknown): WireEnvelope {

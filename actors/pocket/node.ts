@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { homeLayout } from '../../config/home.ts';
 import type { NodeConfig } from '../../config/schema.ts';
+import type { ActorStatus, ChildSpec, Fault, GroupSpec } from '../../runtime/child-spec.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { CodedError, toErrorRecord } from '../../runtime/errors.ts';
 import type { LogOptions } from '../../runtime/logging.ts';
 import { systemRandom } from '../../runtime/random.ts';
-import { type ChildSpec, type ChildStatus, Supervisor } from '../../runtime/supervisor.ts';
+import { Supervisor } from '../../runtime/supervision/supervisor.ts';
 import type { SignerStart } from '../host/signer/config.ts';
 import type { TelemetryConfig } from '../host/telemetry/config.ts';
 import { parseGenesis } from './chain/genesis.ts';
@@ -26,11 +28,8 @@ const START_TIMEOUT_ms = 120_000;
 /** Time for an actor's graceful stop; Ctrl-C must end a node in seconds. */
 const SHUTDOWN_ms = 2_500;
 
-/** Ordinary heaps are tens of MB; a leak should end one actor and not the machine. */
-const MAX_HEAP_mb = 1_024;
-
-/** An actor may fail this often; more often it is not going to recover, and an operator must know. */
-const INTENSITY = { restarts: 10, period_ms: 60_000 };
+/** A group that serves people and not the chain tries again after this, ms: long enough for a port to be freed. */
+const REST_ms = 30_000;
 
 export interface NodeOptions {
   readonly config: NodeConfig;
@@ -47,9 +46,15 @@ export interface RunningNode {
   readonly failed: Promise<CodedError>;
   /** The database in use, for people with psql; without a password of an operator's own server. */
   readonly databaseUrl: string;
-  status(): ChildStatus[];
-  /** Ends one actor's thread at once; the supervisor replaces it. */
-  kill(actor: string): Promise<void>;
+  /** In start order. */
+  status(): ActorStatus[];
+  /**
+   * Has one actor die; the supervisor replaces it. Resolves when that is ordered, not when it is back.
+   * @throws ACTOR_UNKNOWN, ACTOR_DOWN
+   */
+  kill(actor: string, by?: Fault): Promise<void>;
+  /** Stops one actor in order and starts it anew, with its dependents; resolves when it serves. @throws ACTOR_UNKNOWN */
+  restart(actor: string): Promise<void>;
   /** Stops the actors in reverse order, then the embedded database. */
   stop(): Promise<void>;
 }
@@ -59,18 +64,21 @@ export interface RunningNode {
  * @throws the coded error of whatever could not start; nothing is left running
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { config, home, log } = options;
+  const { config, home, log, version } = options;
   const genesis = readGenesis(config.genesis_file);
   const { networkId, validators } = parseGenesis(genesis);
   const embedded = config.database.url === '' ? await startEmbedded({ home, log }) : undefined;
   const databaseUrl = embedded?.url ?? config.database.url;
+  const { crashes, deadLetters } = homeLayout(home);
   const supervisor = new Supervisor({
-    children: children(options, { genesis, networkId, validators, databaseUrl }),
+    groups: groups(options, { genesis, networkId, validators, databaseUrl }),
     clock: systemClock,
     random: systemRandom,
     log,
     logOptions: logOptions(config),
-    intensity: INTENSITY,
+    software: `potoroo ${version}`,
+    crashes,
+    deadLetters,
   });
   try {
     await supervisor.start();
@@ -82,7 +90,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     failed: supervisor.failed,
     databaseUrl: withoutPassword(databaseUrl),
     status: () => supervisor.status(),
-    kill: (actor) => supervisor.kill(actor),
+    kill: (actor, by) => supervisor.kill(actor, by),
+    restart: (actor) => supervisor.restart(actor),
     stop: () => stopAll(supervisor, embedded),
   };
 }
@@ -94,34 +103,52 @@ interface Derived {
   readonly databaseUrl: string;
 }
 
-/** The actors in start order. Who holds state derived from another is its dependent. */
-function children(
+/**
+ * The actors in start order. Who holds state derived from another is its dependent. A node that votes does not end
+ * because its API or its metrics cannot go on: these are groups of their own, which rest and try again.
+ */
+function groups(
   { config, version }: NodeOptions,
   { genesis, networkId, validators, databaseUrl }: Derived,
-): ChildSpec[] {
-  const { signer, p2p, consensus, utility, rpc, telemetry } = config;
+): GroupSpec[] {
+  const { signer, p2p, consensus, utility, rpc, telemetry, supervision } = config;
   const database = { ...config.database, url: databaseUrl };
-  return [
+  const child = <Config>(folder: string, start: Config, dependents: string[] = []): ChildSpec =>
+    childSpec(supervision, folder, start, dependents);
+  const intensity = { restarts: supervision.max_restarts, period_ms: supervision.restart_period_ms };
+  const rest = { action: 'rest', rest_ms: REST_ms } as const;
+  const chain = [
     child<SignerStart>('host/signer', { signer, networkId, validators }),
     // The mempool is what the journal and the committed state imply: it is built anew with them.
     child<PersistenceStart>('pocket/persistence', { database, genesis }, ['utility']),
     child<P2pStart>('pocket/p2p', { p2p, genesis }),
     child<UtilityStart>('pocket/utility', { utility, genesis }),
     child<ConsensusStart>('pocket/consensus', { consensus, genesis }),
-    child<RpcStart>('pocket/rpc', { rpc, database, version }),
-    child<TelemetryConfig>('host/telemetry', telemetry),
+  ];
+  const api = [child<RpcStart>('pocket/rpc', { rpc, database, version })];
+  const observation = [child<TelemetryConfig>('host/telemetry', telemetry)];
+  return [
+    { name: 'chain', children: chain, intensity, exceeded: { action: 'escalate' } },
+    { name: 'api', children: api, intensity, exceeded: rest },
+    { name: 'observation', children: observation, intensity, exceeded: rest },
   ];
 }
 
-function child<Config>(folder: string, config: Config, dependents: string[] = []): ChildSpec {
+function childSpec(
+  { stall_timeout_ms, max_heap_mb, max_external_mb }: NodeConfig['supervision'],
+  folder: string,
+  config: unknown,
+  dependents: string[],
+): ChildSpec {
   return {
     name: folder.slice(folder.indexOf('/') + 1),
     module: new URL(`../${folder}/index${EXTENSION}`, import.meta.url).href,
     config,
+    restart: 'permanent',
     dependents,
     start_timeout_ms: START_TIMEOUT_ms,
     shutdown_ms: SHUTDOWN_ms,
-    maxHeap_mb: MAX_HEAP_mb,
+    limits: { maxHeap_mb: max_heap_mb, maxExternal_mb: max_external_mb, stall_ms: stall_timeout_ms },
   };
 }
 

@@ -1,5 +1,6 @@
 import { defineActor, listen } from '../actor.ts';
 import { toErrorRecord } from '../errors.ts';
+import { mainProtocol } from '../main-protocol.ts';
 import { callerProtocol, echoProtocol } from './protocols.ts';
 
 interface CallerConfig {
@@ -13,10 +14,11 @@ interface CallerConfig {
 /** Talks to `echo` on behalf of a test and reports what came of it. */
 export default defineActor<typeof callerProtocol, CallerConfig>({
   protocol: callerProtocol,
-  uses: [echoProtocol],
+  uses: [echoProtocol, mainProtocol],
   listens: [echoProtocol],
   start(context) {
     const echo = context.peer(echoProtocol);
+    const main = context.peer(mainProtocol);
     const heard: string[] = [];
     const rebound: string[] = [];
     return {
@@ -44,6 +46,15 @@ export default defineActor<typeof callerProtocol, CallerConfig>({
             if (echo.tell('note', { text: `n${i}`, data: new Uint8Array(bytes) })) sent++;
           }
           return { sent };
+        },
+        async remember({ note }) {
+          const kept = await main.ask('kept', {});
+          const { actors } = await main.ask('status', {});
+          main.tell('keep', { note: Buffer.from(note) });
+          return {
+            note: Buffer.from(kept.note ?? []).toString(),
+            peers: actors.map(({ name, phase }) => `${name} ${phase}`).join(', '),
+          };
         },
         state: () => ({ incarnation: context.incarnation, heard, rebound }),
       },

@@ -10,7 +10,11 @@ export const echoProtocol = defineProtocol('echo', {
       ['text', 'amount'],
       ['text', 'amount', 'incarnation'],
     ),
-    /** `throw` fails the ask; `die` throws outside of it; `hang` blocks the thread, `syscall` beyond the reach of a termination; `sleep` answers after 300 ms. */
+    /**
+     * `throw` fails the ask; `die…` throws outside of it; `exit` and `leave` end the thread with code 7 and 0; `trap`
+     * breaks off a kernel; `heap` and `buffers` take memory; `hang` blocks the thread, `syscall` beyond the reach of a termination; `sleep` answers
+     * after 300 ms.
+     */
     misbehave: question<{ how: string }, { how: string }>('bulk', 2_000, ['how'], ['how']),
     notes: question<object, { texts: string[]; bytes: number }>('control', 2_000, [], ['texts', 'bytes']),
   },
@@ -29,6 +33,13 @@ export const callerProtocol = defineProtocol('caller', {
       20_000,
       ['messages', 'bytes'],
       ['sent'],
+    ),
+    /** Leaves a note for the next life; answers the one of the last, and who is up. */
+    remember: question<{ note: string }, { note: string; peers: string }>(
+      'control',
+      5_000,
+      ['note'],
+      ['note', 'peers'],
     ),
     state: question<object, { incarnation: number; heard: string[]; rebound: string[] }>(
       'control',

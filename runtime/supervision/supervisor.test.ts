@@ -1,28 +1,35 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { unpack } from 'msgpackr';
 import { pino } from 'pino';
-import { type Context, defineActor, type Peer } from './actor.ts';
-import { systemClock } from './clock.ts';
-import type { LogOptions } from './logging.ts';
-import { defineProtocol, type Protocol } from './protocol.ts';
-import { systemRandom } from './random.ts';
-import { type ChildSpec, Supervisor } from './supervisor.ts';
-import { callerProtocol } from './test-actors/protocols.ts';
+import type { Context, Peer } from '../actor.ts';
+import { type ChildSpec, FAULTS } from '../child-spec.ts';
+import { systemClock } from '../clock.ts';
+import type { PortBinding } from '../control.ts';
+import type { CrashReport } from '../crash-report.ts';
+import type { MainProtocol } from '../main-protocol.ts';
+import { systemRandom } from '../random.ts';
+import { callerProtocol } from '../test-actors/protocols.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import { Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { type ThreadFactory, WorkerThread } from './thread.ts';
 
 const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 
 function child(name: string, options: Partial<ChildSpec> = {}): ChildSpec {
   return {
     name,
-    module: new URL(`./test-actors/${name}${EXTENSION}`, import.meta.url).href,
+    module: new URL(`../test-actors/${name}${EXTENSION}`, import.meta.url).href,
     config: {},
+    restart: 'permanent',
     dependents: [],
     start_timeout_ms: 10_000,
     shutdown_ms: 1_000,
-    maxHeap_mb: 64,
+    limits: { maxHeap_mb: 64, maxExternal_mb: 256, stall_ms: 60_000 },
     ...options,
   };
 }
@@ -33,33 +40,34 @@ afterEach(() => running?.stop());
 interface Started {
   supervisor: Supervisor;
   caller: Peer<typeof callerProtocol>;
-  context: Context<Protocol, unknown>;
+  context: Context<MainProtocol, unknown>;
 }
 
 /** Starts `echo` and `caller` on threads, with the test itself as the main thread's actor. */
 async function start(
   children: ChildSpec[] = [child('echo'), child('caller')],
-  logOptions: LogOptions = { level: 'silent' },
+  options: Partial<SupervisorOptions> = {},
 ): Promise<Started> {
-  let context: Context<Protocol, unknown> | undefined;
-  const main = defineActor<Protocol, unknown>({
-    protocol: defineProtocol('main', {}),
-    uses: [callerProtocol],
-    listens: [],
-    observes: true,
-    start(given) {
-      context = given;
-      return { tell: {}, ask: {}, stop: () => undefined };
-    },
-  });
+  let context: Context<MainProtocol, unknown> | undefined;
   const supervisor = new Supervisor({
-    children,
+    groups: [
+      { name: 'all', children, intensity: { restarts: 3, period_ms: 10_000 }, exceeded: { action: 'escalate' } },
+    ],
     clock: systemClock,
     random: systemRandom,
     log: pino({ level: 'silent' }),
-    logOptions,
-    intensity: { restarts: 3, period_ms: 10_000 },
-    main,
+    logOptions: { level: 'silent' },
+    software: 'test',
+    crashes: null,
+    deadLetters: null,
+    main: {
+      uses: [callerProtocol],
+      observes: true,
+      started(given) {
+        context = given;
+      },
+    },
+    ...options,
   });
   running = supervisor;
   await supervisor.start();
@@ -165,7 +173,7 @@ test('too many deaths in the period: the supervisor gives up and says of whom', 
   const { caller, supervisor } = await start();
   for (let death = 1; death <= 4; death++) {
     await until(say(caller), ({ code }) => code === '');
-    await caller.ask('provoke', { how: 'die' });
+    await caller.ask('provoke', { how: `die ${death}` });
   }
   const failure = await supervisor.failed;
   assert.equal(failure.code, 'INTENSITY_EXCEEDED');
@@ -259,7 +267,7 @@ test('the last words of a dead thread are in the log', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'potoroo-words-'));
   const file = join(directory, 'node.log');
   try {
-    const { caller } = await start(undefined, { level: 'info', file });
+    const { caller } = await start(undefined, { logOptions: { level: 'info', file } });
     await caller.ask('provoke', { how: 'die' });
     const words = readFileSync(file, 'utf8').trim().split('\n');
     const last = words.map((line) => JSON.parse(line)).find(({ level }) => level === 'fatal');
@@ -269,4 +277,132 @@ test('the last words of a dead thread are in the log', async () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+/** The counter of this node's replacements of `echo`, by reason. */
+async function reasons(context: Started['context']): Promise<Record<string, number>> {
+  const [main] = await context.observe();
+  const values = main?.metrics.find(({ name }) => name === 'potoroo_actor_restarts_total')?.values ?? [];
+  return Object.fromEntries(
+    values.filter(({ labels }) => labels.actor === 'echo').map(({ labels, value }) => [labels.reason, value]),
+  );
+}
+
+/** With limits that a test reaches soon. */
+const limited = (): ChildSpec[] => [
+  child('echo', { limits: { maxHeap_mb: 64, maxExternal_mb: 128, stall_ms: 1_000 } }),
+  child('caller'),
+];
+
+const detected: [string, string][] = [
+  ['hang', 'ACTOR_STALLED'],
+  ['heap', 'ERR_WORKER_OUT_OF_MEMORY'],
+  ['buffers', 'ACTOR_OUT_OF_MEMORY'],
+  ['trap', 'KERNEL_TRAP'],
+  ['die', 'ECHO_DIED'],
+  ['exit', 'ACTOR_EXITED'],
+];
+for (const [how, code] of detected) {
+  test(`what an actor dies of is seen, counted and reported: ${how}`, async () => {
+    const crashes = mkdtempSync(join(tmpdir(), 'potoroo-crashes-'));
+    try {
+      const { caller, context, supervisor } = await start(limited(), { crashes });
+      await caller.ask('provoke', { how });
+      await until(say(caller), (answer) => answer.code === '' && answer.incarnation === 2);
+      assert.deepEqual(await reasons(context), { [code]: 1 });
+      const [file, ...others] = readdirSync(crashes);
+      assert.deepEqual(others, []);
+      const report = JSON.parse(readFileSync(join(crashes, file!), 'utf8')) as CrashReport;
+      assert.equal(report.actor, 'echo');
+      assert.equal(report.incarnation, 1);
+      assert.equal(report.reason.code, code);
+      assert.equal(report.blamed, 'ask misbehave from caller');
+      assert.equal(report.messages.at(-1)?.message, 'ask misbehave');
+      assert.ok(report.memory.heap_bytes > 0);
+      assert.equal(supervisor.status()[0]?.lastDeath?.report, file);
+    } finally {
+      rmSync(crashes, { recursive: true });
+    }
+  });
+}
+
+for (const fault of FAULTS.filter((one) => one !== 'terminate')) {
+  test(`an operator can have an actor die by itself: ${fault}`, async () => {
+    const { caller, supervisor } = await start(limited());
+    await supervisor.kill('echo', fault);
+    assert.equal((await until(say(caller), ({ incarnation }) => incarnation === 2)).code, '');
+    assert.equal(supervisor.status()[0]?.lastDeath?.selfInflicted, true);
+  });
+}
+
+test('an ordered restart is done when the actor and its dependents serve, and nobody is blamed', async () => {
+  const { caller, supervisor, context } = await start([child('echo', { dependents: ['caller'] }), child('caller')]);
+  await supervisor.restart('echo');
+  assert.equal((await say(caller)()).incarnation, 2);
+  assert.equal((await caller.ask('state', {})).incarnation, 2);
+  assert.deepEqual(await reasons(context), { ORDERED: 1 });
+  assert.equal(supervisor.status()[0]?.lastDeath, null);
+  await assert.rejects(supervisor.restart('nobody'), { code: 'ACTOR_UNKNOWN' });
+});
+
+test('a request that kills its actor twice is put aside, whole, and refused from then on', async () => {
+  const deadLetters = mkdtempSync(join(tmpdir(), 'potoroo-letters-'));
+  try {
+    const { caller } = await start(undefined, { deadLetters });
+    for (const incarnation of [1, 2]) {
+      await until(say(caller), (answer) => answer.incarnation === incarnation);
+      assert.equal((await caller.ask('provoke', { how: 'die of this' })).code, 'ACTOR_RESTARTED');
+    }
+    await until(say(caller), ({ incarnation }) => incarnation === 3);
+    assert.deepEqual(await caller.ask('provoke', { how: 'die of this' }), { code: 'DEAD_LETTER' });
+    assert.deepEqual(await caller.ask('provoke', { how: 'throw' }), { code: 'ECHO_REFUSED' }, 'others pass');
+    const [file] = readdirSync(deadLetters);
+    const letter = await until(
+      async () => JSON.parse(readFileSync(join(deadLetters, file!), 'utf8')) as DeadLetter,
+      ({ text }) => text !== null,
+    );
+    assert.deepEqual([letter.actor, letter.from, letter.message], ['echo', 'caller', 'ask misbehave']);
+    assert.deepEqual(
+      letter.deaths.map(({ code }) => code),
+      ['ECHO_DIED', 'ECHO_DIED'],
+    );
+    assert.deepEqual(JSON.parse(letter.text!), { how: 'die of this' });
+    assert.deepEqual(unpack(Buffer.from(letter.body!, 'base64')), { how: 'die of this' });
+  } finally {
+    rmSync(deadLetters, { recursive: true });
+  }
+});
+
+test('a connection that breaks between two that live is made again', async () => {
+  const relays: MessagePort[] = [];
+  /** Puts a port of the test between the two ends. */
+  class RelayedThread extends WorkerThread {
+    override bind(binding: PortBinding, timeout_ms: number): Promise<void> {
+      if (binding.peer === 'main') return super.bind(binding, timeout_ms);
+      const { port1, port2 } = new MessageChannel();
+      port1.on('message', (frame) => binding.port.postMessage(frame));
+      binding.port.on('message', (frame) => port1.postMessage(frame));
+      binding.port.on('close', () => port1.close());
+      relays.push(port1);
+      return super.bind({ ...binding, port: port2 }, timeout_ms);
+    }
+  }
+  const threads: ThreadFactory = (given, options) => new RelayedThread(given, options);
+  const { caller, supervisor } = await start(undefined, { threads });
+  await say(caller)();
+  for (const relay of relays.splice(0)) relay.close();
+  await until(say(caller), ({ code }) => code === '');
+  assert.deepEqual(restarts(supervisor), [0, 0], 'nobody had to die for it');
+  assert.deepEqual((await caller.ask('state', {})).rebound, ['echo']);
+});
+
+test('the main thread keeps a note for the next life, and tells who is up', async () => {
+  const { caller, supervisor } = await start();
+  assert.equal(await caller.ask('remember', { note: 'blue' }).then(({ note }) => note), '');
+  await supervisor.kill('caller');
+  await until(say(caller), ({ code }) => code === '');
+  assert.deepEqual(await caller.ask('remember', { note: 'red' }), {
+    note: 'blue',
+    peers: 'echo running, caller running',
+  });
 });

@@ -1,0 +1,33 @@
+import type { Behaviour } from '../actor.ts';
+import type { ActorStatus } from '../child-spec.ts';
+import type { MainProtocol } from '../main-protocol.ts';
+import type { Protocol } from '../protocol.ts';
+
+/** Notes are for what an actor's next life wants to know: more is a database's. */
+const MAX_NOTE_BYTES = 1 << 20;
+
+/** What the main thread answers to actors (main-protocol.ts). One note for each sender, and those are few. */
+export function mainBehaviour(status: () => readonly ActorStatus[]): Behaviour<Protocol> {
+  const notes = new Map<string, Uint8Array>();
+  const behaviour: Behaviour<MainProtocol> = {
+    tell: {
+      keep({ note }, { from }) {
+        // Copied: it is a view into a whole frame.
+        if (note.byteLength <= MAX_NOTE_BYTES) notes.set(from, Uint8Array.from(note));
+      },
+    },
+    ask: {
+      status: () => ({
+        actors: status().map(({ name, phase, restarts, lastDeath }) => ({
+          name,
+          phase,
+          restarts,
+          reason: lastDeath?.code ?? '',
+        })),
+      }),
+      kept: (_body, { from }) => ({ note: notes.get(from) ?? null }),
+    },
+    stop: () => undefined,
+  };
+  return behaviour as unknown as Behaviour<Protocol>;
+}

@@ -1,0 +1,600 @@
+import type { Logger } from 'pino';
+import type { ActorDefinition, Behaviour, Context } from '../actor.ts';
+import { readFigures } from '../black-box.ts';
+import { portChannel } from '../channel.ts';
+import type { ActorStatus, Fault, GroupSpec, LastDeath, RestartPolicy } from '../child-spec.ts';
+import type { Clock } from '../clock.ts';
+import { declaredPeers, type Notice } from '../control.ts';
+import { CodedError, fromErrorRecord, toErrorRecord } from '../errors.ts';
+import { ActorHost } from '../host.ts';
+import { threadMetrics } from '../host-metrics.ts';
+import type { LogOptions } from '../logging.ts';
+import { type MainProtocol, mainProtocol } from '../main-protocol.ts';
+import type { Protocol } from '../protocol.ts';
+import type { Random } from '../random.ts';
+import { type Child, createChild, detach, serves, statusOf } from './child.ts';
+import { autopsy, CrashReports } from './crash-reports.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { mainBehaviour } from './main-actor.ts';
+import { type SupervisorMetrics, supervisorMetrics } from './metrics.ts';
+import { BindFailure, type End, Switchboard } from './switchboard.ts';
+import { type ActorThread, type Death, type ThreadFactory, WorkerThread } from './thread.ts';
+import { WATCH_ms, Watchdog } from './watchdog.ts';
+
+/** Whom the main thread talks to besides those that talk to it, and who is told once it may. */
+export interface MainPart {
+  readonly uses: readonly Protocol[];
+  readonly observes: boolean;
+  started(context: Context<MainProtocol, unknown>): void;
+}
+
+export interface SupervisorOptions {
+  /** In start order; they are stopped in reverse. */
+  readonly groups: readonly GroupSpec[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly logOptions: LogOptions;
+  /** Version of the software, for reports. */
+  readonly software: string;
+  /** Directories of crash reports and dead letters; null: none are kept. */
+  readonly crashes: string | null;
+  readonly deadLetters: string | null;
+  readonly main?: MainPart;
+  /** What actors run on: worker threads, or a simulation of them. */
+  readonly threads?: ThreadFactory;
+}
+
+const onWorkerThread: ThreadFactory = (start, options) => new WorkerThread(start, options);
+
+const NO_MAIN_PART: MainPart = { uses: [], observes: false, started: () => undefined };
+
+/** Time for a thread to end after its shutdown time, in shutdown times: its last system call may wait for a slow disk. */
+const TERMINATE_SHUTDOWNS = 4;
+
+/** A port closes when its owner dies, and we hear of the death a moment later: only then is it a broken connection. */
+const PORT_GRACE_ms = 1_000;
+
+/** A thread that lives answers an order at once, or is stalled. */
+const ORDER_ms = 5_000;
+
+/** One life of a child. */
+interface Life {
+  readonly child: Child;
+  readonly thread: ActorThread;
+}
+
+/** The life that a start failed of, and how. */
+class Casualty extends Error {
+  readonly life: Life;
+  readonly death: Death;
+
+  constructor(life: Life, death: Death) {
+    super(death.reason.message, { cause: death.reason });
+    this.life = life;
+    this.death = death;
+  }
+}
+
+/**
+ * Starts the actors of a node on their threads, connects them, watches them, and replaces the ones that die,
+ * together with their declared dependents. Changes are made one at a time, in the order their causes were seen.
+ */
+export class Supervisor {
+  /** Settles when the supervisor has given up, with the reason; stays open otherwise. */
+  readonly failed: Promise<CodedError>;
+  readonly #options: SupervisorOptions;
+  readonly #children: readonly Child[];
+  readonly #names: readonly string[];
+  readonly #main: ActorHost;
+  readonly #switchboard: Switchboard;
+  readonly #metrics: SupervisorMetrics;
+  readonly #crashes: CrashReports;
+  readonly #deadLetters: DeadLetters;
+  #giveUp!: (reason: CodedError) => void;
+  #work: Promise<void> = Promise.resolve();
+  #stopping = false;
+  #cancelWatch: () => void = () => undefined;
+  /** Ends the start that is under way: what it waits for may never come. */
+  #interrupt: (reason: Error) => void = () => undefined;
+
+  constructor(options: SupervisorOptions) {
+    const { clock, random, log, groups, main = NO_MAIN_PART } = options;
+    this.#options = options;
+    this.#children = groups.flatMap((group) => group.children.map((spec) => createChild(spec, group, random)));
+    this.#names = [mainProtocol.name, ...this.#children.map(({ spec }) => spec.name)];
+    this.#crashes = new CrashReports(options.crashes);
+    this.#deadLetters = new DeadLetters(options.deadLetters);
+    this.failed = new Promise((resolve) => {
+      this.#giveUp = resolve;
+    });
+    const definition = this.#mainDefinition(main);
+    this.#main = new ActorHost(definition, {
+      name: mainProtocol.name,
+      incarnation: 1,
+      config: {},
+      clock,
+      random,
+      log,
+      schedule: (task) => setImmediate(task),
+      fail: (error) => this.#surrender(new CodedError('SUPERVISOR_FAILED', toErrorRecord(error).message)),
+    });
+    threadMetrics(this.#main.registry);
+    this.#metrics = supervisorMetrics(this.#main.registry);
+    this.#switchboard = new Switchboard(this.#mainEnd(definition), this.#children);
+  }
+
+  /** Starts everything. @throws the first actor's error; whatever was started is stopped again. */
+  async start(): Promise<void> {
+    await this.#main.start();
+    await this.#main.ready();
+    try {
+      await this.#serial(() => this.#bringUp(this.#children, (lives) => this.#allReady(lives)));
+      this.#watch();
+    } catch (error) {
+      await this.stop();
+      throw error instanceof Casualty ? error.death.reason : error;
+    }
+  }
+
+  /** Stops every actor in reverse order, each within its shutdown time; ends a start that is under way. */
+  async stop(): Promise<void> {
+    this.#cease(stopped());
+    await this.#serial(() => this.#takeDown(this.#children));
+    await this.#main.stop();
+  }
+
+  /**
+   * Has one actor die, as an operator would; it is replaced. `terminate` ends its thread from outside and does not
+   * count as a crash; the other ways happen inside of it, and are one. Resolves when it is done or ordered.
+   * @throws ACTOR_UNKNOWN, ACTOR_DOWN
+   */
+  async kill(name: string, by: Fault = 'terminate'): Promise<void> {
+    const { thread } = this.#child(name);
+    if (by === 'terminate') return thread?.terminate();
+    if (!thread) throw new CodedError('ACTOR_DOWN', `${name} is down at the moment: look again`, { name });
+    await thread.inject(by, ORDER_ms);
+  }
+
+  /**
+   * Stops one actor in order and starts it anew, with its dependents; resolves when they serve. Brings one back that
+   * waits, rests or has ended, too.
+   * @throws ACTOR_UNKNOWN, SUPERVISOR_STOPPED
+   */
+  async restart(name: string): Promise<void> {
+    const child = this.#child(name);
+    await this.#serial(() => this.#replace(child, 'ORDERED'));
+    while (child.phase !== 'running') {
+      if (this.#stopping) throw stopped();
+      await new Promise<void>((resolve) => this.#options.clock.after(WATCH_ms / 10, resolve));
+    }
+  }
+
+  status(): ActorStatus[] {
+    const now_ms = this.#options.clock.now();
+    return this.#children.map((child) => statusOf(child, now_ms));
+  }
+
+  #child(name: string): Child {
+    const child = this.#children.find(({ spec }) => spec.name === name);
+    if (child) return child;
+    throw new CodedError('ACTOR_UNKNOWN', `there is no actor ${name}: there are ${this.#names.slice(1).join(', ')}`, {
+      name,
+    });
+  }
+
+  #mainDefinition({ uses, observes, started }: MainPart): ActorDefinition<Protocol, unknown> {
+    return {
+      protocol: mainProtocol,
+      uses,
+      listens: [],
+      observes,
+      start: (context): Behaviour<Protocol> => {
+        started(context as unknown as Context<MainProtocol, unknown>);
+        return mainBehaviour(() => this.status());
+      },
+    };
+  }
+
+  #mainEnd(definition: ActorDefinition<Protocol, unknown>): End {
+    return {
+      name: mainProtocol.name,
+      incarnation: 1,
+      peers: declaredPeers(definition),
+      bind: ({ port, ...binding }) => this.#main.bind({ ...binding, channel: portChannel(port) }),
+    };
+  }
+
+  /** Nothing is started or replaced from here on. */
+  #cease(reason: CodedError): void {
+    this.#stopping = true;
+    this.#cancelWatch();
+    for (const child of this.#children) child.cancelWait();
+    this.#interrupt(reason);
+  }
+
+  #surrender(reason: CodedError): void {
+    this.#cease(reason);
+    this.#giveUp(reason);
+  }
+
+  #serial(work: () => Promise<void>): Promise<void> {
+    const done = this.#work.then(work);
+    this.#work = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Looks at every thread that serves, again and again. */
+  #watch(): void {
+    this.#cancelWatch = this.#options.clock.after(WATCH_ms, () => {
+      const now_ms = Number(this.#options.clock.monotonic_ns() / 1_000_000n);
+      for (const { phase, thread, watchdog } of this.#children) {
+        // Until it serves, the time for its start is what it is measured by.
+        if (phase !== 'running' || !thread) continue;
+        const verdict = watchdog.look(readFigures(thread.box), now_ms);
+        if (verdict) void thread.terminate(verdict);
+      }
+      this.#watch();
+    });
+  }
+
+  /**
+   * Starts the given actors in order, connects them and does what comes `last`; on failure they are all down again.
+   * @throws Casualty of whom it failed
+   */
+  async #bringUp(children: readonly Child[], last: (lives: Life[]) => Promise<void>): Promise<void> {
+    if (this.#stopping) throw stopped();
+    for (const child of children) {
+      child.cancelWait();
+      child.phase = 'starting';
+    }
+    const interrupted = new Promise<never>((_, reject) => {
+      this.#interrupt = reject;
+    });
+    try {
+      await Promise.race([this.#startAll(children).then(last), interrupted]);
+    } catch (error) {
+      await Promise.all(children.map((child) => this.#detach(child)?.terminate()));
+      throw error;
+    } finally {
+      this.#interrupt = () => undefined;
+    }
+  }
+
+  /** Its own threads only: once they are ended by an interruption, every further step fails and is not heard. */
+  async #startAll(children: readonly Child[]): Promise<Life[]> {
+    const lives = children.map((child) => ({ child, thread: this.#spawn(child) }));
+    // Threads are made and modules imported side by side; only what actors do is ordered.
+    await Promise.all(
+      lives.map((life) =>
+        blaming(life, async () => {
+          life.child.declared = await life.thread.load(life.child.spec.start_timeout_ms);
+        }),
+      ),
+    );
+    for (const life of lives) await blaming(life, () => life.thread.start(life.child.spec.start_timeout_ms));
+    await this.#connect(children);
+    return lives;
+  }
+
+  /** The first start: whoever does not get ready fails it. */
+  async #allReady(lives: readonly Life[]): Promise<void> {
+    for (const life of lives) await blaming(life, () => life.thread.ready(life.child.spec.start_timeout_ms));
+    for (const { child } of lives) serves(child, this.#options.clock.now());
+  }
+
+  /**
+   * Lets replaced actors get ready, in order. Other changes go on meanwhile: one of these may wait for a peer that
+   * dies, and would hold up that peer's replacement.
+   */
+  async #getReady(lives: readonly Life[]): Promise<void> {
+    for (const life of lives) {
+      const { child, thread } = life;
+      if (child.thread !== thread) continue;
+      try {
+        await thread.ready(child.spec.start_timeout_ms);
+        if (child.thread === thread) this.#serves(child);
+      } catch (error) {
+        void this.#serial(() => this.#end(life, failureOf(error)));
+      }
+    }
+  }
+
+  #serves(child: Child): void {
+    serves(child, this.#options.clock.now());
+    const { recovery_ms, incarnation, spec } = child;
+    if (recovery_ms !== null) this.#metrics.recovery.observe({ actor: spec.name }, recovery_ms / 1_000);
+    this.#options.log.info({ child: spec.name, incarnation, recovery_ms }, 'actor serves again');
+  }
+
+  /** Ends a life that came to nothing, unless its end was seen already. */
+  async #end(life: Life, death: Death): Promise<void> {
+    if (life.child.thread !== life.thread || this.#stopping) return;
+    await this.#detach(life.child)?.terminate();
+    this.#dead(life, death);
+  }
+
+  async #takeDown(children: readonly Child[]): Promise<void> {
+    for (const child of [...children].reverse()) await this.#detach(child)?.stop(child.spec.shutdown_ms);
+  }
+
+  #detach(child: Child): ActorThread | undefined {
+    return detach(child, this.#options.clock.now());
+  }
+
+  #spawn(child: Child): ActorThread {
+    const { spec } = child;
+    const { clock, logOptions, threads = onWorkerThread } = this.#options;
+    child.incarnation++;
+    child.born_ms = clock.now();
+    child.watchdog = new Watchdog(spec.name, spec.limits);
+    const thread = threads(
+      {
+        name: spec.name,
+        incarnation: child.incarnation,
+        module: spec.module,
+        config: spec.config,
+        log: logOptions,
+        names: this.#names,
+        quarantine: this.#deadLetters.quarantine(spec.name, clock.now()),
+        beat_ms: WATCH_ms,
+      },
+      {
+        clock,
+        maxHeap_mb: spec.limits.maxHeap_mb,
+        terminate_ms: TERMINATE_SHUTDOWNS * spec.shutdown_ms,
+        onStuck: (reason) => this.#surrender(reason),
+        onNotice: (notice) => this.#onNotice(child, notice),
+      },
+    );
+    child.thread = thread;
+    void thread.died.then((death) => this.#onDeath(child, thread, death));
+    return thread;
+  }
+
+  async #connect(children: readonly Child[]): Promise<void> {
+    const fresh = new Set(children.map(({ spec }) => spec.name));
+    const bindings = this.#switchboard.connect(fresh);
+    await Promise.all(bindings.map((binding) => binding.catch((error: unknown) => this.#notBound(fresh, error))));
+  }
+
+  /** A peer that was there before and did not answer is stuck, or died: it is replaced, and connected then. */
+  async #notBound(fresh: ReadonlySet<string>, error: unknown): Promise<void> {
+    if (!(error instanceof BindFailure)) throw error;
+    const { culprit: child, cause } = error;
+    const { thread } = child;
+    if (!thread) return;
+    if (fresh.has(child.spec.name)) throw new Casualty({ child, thread }, failureOf(cause));
+    await this.#end({ child, thread }, failureOf(cause));
+  }
+
+  #onNotice(child: Child, notice: Notice): void {
+    if (notice.notice === 'portClosed') this.#onPortClosed(child.spec.name, notice.peer);
+    else this.#kept('dead letter', () => this.#deadLetters.complete(child.spec.name, notice));
+  }
+
+  /** Two that live are connected again, unless they were meanwhile. */
+  #onPortClosed(a: string, b: string): void {
+    const generation = this.#switchboard.generation(a, b);
+    this.#options.clock.after(PORT_GRACE_ms, () => {
+      void this.#serial(async () => {
+        if (this.#stopping || this.#switchboard.generation(a, b) !== generation) return;
+        const ends = this.#children.filter(({ spec }) => spec.name === a || spec.name === b);
+        if (ends.some(({ thread }) => !thread)) return;
+        this.#options.log.warn({ between: [a, b] }, 'a connection between two actors broke: connecting them again');
+        this.#metrics.rebinds.inc();
+        await this.#switchboard.reconnect(a, b).catch((error: unknown) => this.#notBound(new Set(), error));
+      });
+    });
+  }
+
+  #onDeath(child: Child, thread: ActorThread, death: Death): void {
+    // A thread that was taken down on purpose is no longer the child's.
+    if (child.thread !== thread || this.#stopping) return;
+    if (child.phase === 'starting') {
+      this.#interrupt(new Casualty({ child, thread }, death));
+      return;
+    }
+    this.#detach(child);
+    this.#dead({ child, thread }, death);
+  }
+
+  /** Has a dead actor replaced, now or when its back-off is over, or not at all. */
+  #dead(life: Life, death: Death): void {
+    const { child } = life;
+    const { log } = this.#options;
+    const decision = this.#decide(child, death);
+    child.lastDeath = this.#record(life, death, decision.words);
+    const { code, message } = death.reason;
+    const { report } = child.lastDeath;
+    const facts = { child: child.spec.name, code, reason: message, report, decision: decision.words };
+    if (death.selfInflicted) log.error(facts, 'actor died');
+    else log.warn(facts, 'actor was ended');
+    this.#carryOut(child, decision, code);
+  }
+
+  #carryOut(child: Child, decision: Decision, code: string): void {
+    switch (decision.action) {
+      case 'replace':
+        this.#replaceAfter(child, decision.wait_ms, code);
+        return;
+      case 'rest':
+        void this.#serial(() => this.#rest(child.group, decision.rest_ms, code));
+        return;
+      case 'leave':
+        child.phase = 'ended';
+        return;
+      case 'surrender':
+        this.#surrender(decision.reason);
+    }
+  }
+
+  #replaceAfter(child: Child, wait_ms: number, code: string): void {
+    const replace = (): void => {
+      child.phase = 'down';
+      void this.#serial(() => this.#replace(child, code));
+    };
+    if (wait_ms === 0) {
+      replace();
+    } else {
+      child.phase = 'waiting';
+      child.cancelWait = this.#options.clock.after(wait_ms, replace);
+    }
+  }
+
+  #decide(child: Child, death: Death): Decision {
+    const { spec, group, budget } = child;
+    if (!isRestarted(spec.restart, death)) return { action: 'leave', words: `not started again (${spec.restart})` };
+    if (!death.selfInflicted) return { action: 'replace', wait_ms: 0, words: 'replaced at once' };
+    const { deaths, exceeded, wait_ms } = budget.count(this.#options.clock.now());
+    if (!exceeded) {
+      const when = wait_ms === 0 ? 'at once' : `after ${wait_ms} ms`;
+      return { action: 'replace', wait_ms, words: `replaced ${when}: death ${deaths} within the period` };
+    }
+    const reason = tooMany(child, deaths, death);
+    if (group.exceeded.action === 'escalate') return { action: 'surrender', reason, words: 'the node ends' };
+    const { rest_ms } = group.exceeded;
+    return { action: 'rest', rest_ms, words: `group ${group.name} rests for ${rest_ms} ms: ${deaths} deaths` };
+  }
+
+  /** Writes the report of a self-inflicted death, and counts what it is to blame on. */
+  #record({ child, thread }: Life, death: Death, decision: string): LastDeath {
+    const now_ms = this.#options.clock.now();
+    const { code, message } = death.reason;
+    const facts = { at_ms: now_ms, code, message, selfInflicted: death.selfInflicted };
+    if (!death.selfInflicted) return { ...facts, report: null };
+    const actor = child.spec.name;
+    this.#metrics.crashes.inc({ actor });
+    const { software } = this.#options;
+    const { report, killing } = autopsy(child, { thread, death }, { names: this.#names, now_ms, software, decision });
+    if (killing) {
+      const letter = this.#kept('dead letter', () => this.#deadLetters.count(killing, now_ms));
+      if (letter) {
+        this.#metrics.deadLetters.inc({ actor });
+        const { id, message: request, from } = letter;
+        this.#options.log.error({ child: actor, id, request, from }, 'a request killed its actor twice: put aside');
+      }
+    }
+    return { ...facts, report: this.#kept('crash report', () => this.#crashes.write(report)) ?? null };
+  }
+
+  /** Does what writes to the disk: a full one must not end the supervisor. */
+  #kept<T>(what: string, write: () => T): T | undefined {
+    try {
+      return write();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, `a ${what} could not be written`);
+      return undefined;
+    }
+  }
+
+  /** Takes a group down and starts it anew after its rest. */
+  async #rest(group: GroupSpec, rest_ms: number, code: string): Promise<void> {
+    if (this.#stopping) return;
+    const members = this.#children.filter((child) => child.group === group && child.phase !== 'ended');
+    await this.#takeDown(members);
+    this.#metrics.resting.set({ group: group.name }, 1);
+    const wake = this.#options.clock.after(rest_ms, () => {
+      const resting = members.filter(({ phase }) => phase === 'resting');
+      this.#metrics.resting.set({ group: group.name }, 0);
+      for (const child of resting) child.phase = 'down';
+      if (resting.length > 0) void this.#serial(() => this.#replace(resting[0]!, code));
+    });
+    for (const child of members) {
+      child.budget.reset();
+      child.phase = 'resting';
+      child.cancelWait = () => {
+        if (this.#stopping) wake();
+      };
+    }
+  }
+
+  /** Replaces an actor, its dependents, and whoever else is down, group by group. */
+  async #replace(child: Child, code: string): Promise<void> {
+    if (this.#stopping || (code !== 'ORDERED' && child.phase !== 'down')) return;
+    const affected = this.#closure(child);
+    await this.#takeDown(affected);
+    for (const { spec } of affected) this.#metrics.restarts.inc({ actor: spec.name, reason: code });
+    for (const group of this.#options.groups) {
+      const members = affected.filter((one) => one.group === group);
+      if (members.length > 0) await this.#revive(members);
+    }
+  }
+
+  /** A group that cannot be started does not keep the others down. */
+  async #revive(members: readonly Child[]): Promise<void> {
+    try {
+      await this.#bringUp(members, async (lives) => {
+        for (const life of lives) life.child.phase = 'readying';
+        void this.#getReady(lives);
+      });
+    } catch (error) {
+      if (this.#stopping) return;
+      if (!(error instanceof Casualty)) throw error;
+      // The others, down again, come up with the one that the start failed of.
+      this.#dead(error.life, error.death);
+    }
+  }
+
+  /**
+   * The actor, whoever else is down, the dependents of all of them, and those they talk to that wait for their
+   * back-off to end: without these they could not get ready. In start order.
+   */
+  #closure(child: Child): Child[] {
+    const down = this.#children.filter(({ phase }) => phase === 'down');
+    const names = new Set([child, ...down].map(({ spec }) => spec.name));
+    for (const name of names) {
+      const member = this.#children.find((other) => other.spec.name === name);
+      for (const dependent of member?.spec.dependents ?? []) names.add(dependent);
+      for (const { spec, phase } of this.#children) {
+        if (phase === 'waiting' && member?.declared.uses.includes(spec.name)) names.add(spec.name);
+      }
+    }
+    return this.#children.filter((one) => names.has(one.spec.name) && (one === child || isRevived(one)));
+  }
+}
+
+type Decision = { readonly words: string } & (
+  | { readonly action: 'replace'; readonly wait_ms: number }
+  | { readonly action: 'rest'; readonly rest_ms: number }
+  | { readonly action: 'leave' }
+  | { readonly action: 'surrender'; readonly reason: CodedError }
+);
+
+/** Those that rest or have ended do not come back because of somebody else. */
+function isRevived({ phase }: Child): boolean {
+  return phase !== 'ended' && phase !== 'resting';
+}
+
+function isRestarted(policy: RestartPolicy, death: Death): boolean {
+  return policy === 'permanent' || (policy === 'transient' && !death.orderly);
+}
+
+function tooMany({ spec, group }: Child, deaths: number, { reason }: Death): CodedError {
+  const { period_ms } = group.intensity;
+  return new CodedError(
+    'INTENSITY_EXCEEDED',
+    `${spec.name} died ${deaths} times within ${period_ms} ms, last of ${reason.code}: ${reason.message}`,
+    { actor: spec.name, deaths, period_ms },
+  );
+}
+
+/** A failure of a step of its start, as a death. */
+function failureOf(error: unknown): Death {
+  const reason = fromErrorRecord(toErrorRecord(error));
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  return { selfInflicted: true, reason, stack, orderly: false, unforeseen: false };
+}
+
+/** Does one step of an actor's start. @throws Casualty */
+async function blaming(life: Life, step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    throw new Casualty(life, failureOf(error));
+  }
+}
+
+function stopped(): CodedError {
+  return new CodedError('SUPERVISOR_STOPPED', 'the node was stopped while its actors were starting');
+}
