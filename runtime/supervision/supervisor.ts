@@ -163,8 +163,9 @@ export class Supervisor {
    */
   async restart(name: string): Promise<void> {
     const child = this.#child(name);
+    const affected = this.#closure(child);
     await this.#serial(() => this.#replace(child, 'ORDERED'));
-    while (child.phase !== 'running') {
+    while (affected.some(({ phase }) => phase !== 'running')) {
       if (this.#stopping) throw stopped();
       await new Promise<void>((resolve) => this.#options.clock.after(WATCH_ms / 10, resolve));
     }

@@ -178,29 +178,48 @@ export class WorkerThread implements ActorThread {
     return new CodedError('ACTOR_EXITED', `${this.#name} ended its thread with exit code ${exitCode}`, data);
   }
 
-  /** A comlink call to a dead thread never settles, hence the race. */
   async #call<T>(what: string, call: () => Promise<Outcome<T>>, timeout_ms: number): Promise<T> {
-    let cancel = (): void => undefined;
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#clock.after(timeout_ms, () =>
-        reject(
-          new CodedError('CONTROL_TIMEOUT', `${this.#name} did not ${what} within ${timeout_ms} ms`, {
-            actor: this.#name,
-            what,
-            timeout_ms,
-          }),
-        ),
-      );
-    });
-    const dead = this.died.then(({ reason }): never => {
-      throw reason;
-    });
-    try {
-      const outcome = await Promise.race([call(), dead, late]);
-      if (!outcome.ok) throw fromErrorRecord(outcome.error);
-      return outcome.value;
-    } finally {
-      cancel();
-    }
+    const limit = { actor: this.#name, what, timeout_ms, clock: this.#clock, died: this.died };
+    const outcome = await whileItLives(call, limit);
+    if (!outcome.ok) throw fromErrorRecord(outcome.error);
+    return outcome.value;
+  }
+}
+
+/** What a control call is raced against. */
+interface CallLimit {
+  readonly actor: string;
+  /** For the error: `start`, `stop`. */
+  readonly what: string;
+  readonly timeout_ms: number;
+  readonly clock: Clock;
+  readonly died: Promise<Death>;
+}
+
+/**
+ * A comlink call to a dead thread never settles, hence the race.
+ * @throws CONTROL_TIMEOUT, what the thread died of
+ */
+export async function whileItLives<T>(call: () => Promise<T>, limit: CallLimit): Promise<T> {
+  const { actor, what, timeout_ms, clock, died } = limit;
+  let cancel = (): void => undefined;
+  const late = new Promise<never>((_, reject) => {
+    cancel = clock.after(timeout_ms, () =>
+      reject(
+        new CodedError('CONTROL_TIMEOUT', `${actor} did not ${what} within ${timeout_ms} ms`, {
+          actor,
+          what,
+          timeout_ms,
+        }),
+      ),
+    );
+  });
+  const dead = died.then(({ reason }): never => {
+    throw reason;
+  });
+  try {
+    return await Promise.race([call(), dead, late]);
+  } finally {
+    cancel();
   }
 }
