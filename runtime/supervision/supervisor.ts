@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { ActorDefinition, Behaviour, Context } from '../actor.ts';
 import { readFigures } from '../black-box.ts';
 import { portChannel } from '../channel.ts';
-import type { ActorStatus, Fault, GroupSpec, LastDeath, RestartPolicy } from '../child-spec.ts';
+import type { ActorStatus, Fault, GroupSpec } from '../child-spec.ts';
 import type { Clock } from '../clock.ts';
 import { declaredPeers, type Notice } from '../control.ts';
-import { CodedError, fromErrorRecord, toErrorRecord } from '../errors.ts';
+import { CodedError, toErrorRecord } from '../errors.ts';
 import { ActorHost } from '../host.ts';
 import { threadMetrics } from '../host-metrics.ts';
 import type { LogOptions } from '../logging.ts';
@@ -13,8 +13,9 @@ import { type MainProtocol, mainProtocol } from '../main-protocol.ts';
 import type { Protocol } from '../protocol.ts';
 import type { Random } from '../random.ts';
 import { type Child, createChild, detach, serves, statusOf } from './child.ts';
-import { autopsy, CrashReports } from './crash-reports.ts';
-import { DeadLetters } from './dead-letters.ts';
+import { DeathRecords } from './death-records.ts';
+import { type Decision, decide } from './decision.ts';
+import { blaming, Casualty, failureOf, type Life } from './life.ts';
 import { mainBehaviour } from './main-actor.ts';
 import { type SupervisorMetrics, supervisorMetrics } from './metrics.ts';
 import { BindFailure, type End, Switchboard } from './switchboard.ts';
@@ -58,24 +59,6 @@ const PORT_GRACE_ms = 1_000;
 /** A thread that lives answers an order at once, or is stalled. */
 const ORDER_ms = 5_000;
 
-/** One life of a child. */
-interface Life {
-  readonly child: Child;
-  readonly thread: ActorThread;
-}
-
-/** The life that a start failed of, and how. */
-class Casualty extends Error {
-  readonly life: Life;
-  readonly death: Death;
-
-  constructor(life: Life, death: Death) {
-    super(death.reason.message, { cause: death.reason });
-    this.life = life;
-    this.death = death;
-  }
-}
-
 /**
  * Starts the actors of a node on their threads, connects them, watches them, and replaces the ones that die,
  * together with their declared dependents. Changes are made one at a time, in the order their causes were seen.
@@ -89,8 +72,7 @@ export class Supervisor {
   readonly #main: ActorHost;
   readonly #switchboard: Switchboard;
   readonly #metrics: SupervisorMetrics;
-  readonly #crashes: CrashReports;
-  readonly #deadLetters: DeadLetters;
+  readonly #records: DeathRecords;
   #giveUp!: (reason: CodedError) => void;
   #work: Promise<void> = Promise.resolve();
   #stopping = false;
@@ -103,8 +85,6 @@ export class Supervisor {
     this.#options = options;
     this.#children = groups.flatMap((group) => group.children.map((spec) => createChild(spec, group, random)));
     this.#names = [mainProtocol.name, ...this.#children.map(({ spec }) => spec.name)];
-    this.#crashes = new CrashReports(options.crashes);
-    this.#deadLetters = new DeadLetters(options.deadLetters);
     this.failed = new Promise((resolve) => {
       this.#giveUp = resolve;
     });
@@ -121,6 +101,7 @@ export class Supervisor {
     });
     threadMetrics(this.#main.registry);
     this.#metrics = supervisorMetrics(this.#main.registry);
+    this.#records = new DeathRecords(options, this.#names, this.#metrics);
     this.#switchboard = new Switchboard(this.#mainEnd(definition), this.#children);
   }
 
@@ -337,7 +318,7 @@ export class Supervisor {
         config: spec.config,
         log: logOptions,
         names: this.#names,
-        quarantine: this.#deadLetters.quarantine(spec.name, clock.now()),
+        quarantine: this.#records.quarantine(spec.name),
         beat_ms: WATCH_ms,
       },
       {
@@ -371,7 +352,7 @@ export class Supervisor {
 
   #onNotice(child: Child, notice: Notice): void {
     if (notice.notice === 'portClosed') this.#onPortClosed(child.spec.name, notice.peer);
-    else this.#kept('dead letter', () => this.#deadLetters.complete(child.spec.name, notice));
+    else this.#records.complete(child.spec.name, notice);
   }
 
   /** Two that live are connected again, unless they were meanwhile. */
@@ -404,8 +385,8 @@ export class Supervisor {
   #dead(life: Life, death: Death): void {
     const { child } = life;
     const { log } = this.#options;
-    const decision = this.#decide(child, death);
-    child.lastDeath = this.#record(life, death, decision.words);
+    const decision = decide(child, death, this.#options.clock.now());
+    child.lastDeath = this.#records.record(life, death, decision.words);
     const { code, message } = death.reason;
     const { report } = child.lastDeath;
     const facts = { child: child.spec.name, code, reason: message, report, decision: decision.words };
@@ -440,52 +421,6 @@ export class Supervisor {
     } else {
       child.phase = 'waiting';
       child.cancelWait = this.#options.clock.after(wait_ms, replace);
-    }
-  }
-
-  #decide(child: Child, death: Death): Decision {
-    const { spec, group, budget } = child;
-    if (!isRestarted(spec.restart, death)) return { action: 'leave', words: `not started again (${spec.restart})` };
-    if (!death.selfInflicted) return { action: 'replace', wait_ms: 0, words: 'replaced at once' };
-    const { deaths, exceeded, wait_ms } = budget.count(this.#options.clock.now());
-    if (!exceeded) {
-      const when = wait_ms === 0 ? 'at once' : `after ${wait_ms} ms`;
-      return { action: 'replace', wait_ms, words: `replaced ${when}: death ${deaths} within the period` };
-    }
-    const reason = tooMany(child, deaths, death);
-    if (group.exceeded.action === 'escalate') return { action: 'surrender', reason, words: 'the node ends' };
-    const { rest_ms } = group.exceeded;
-    return { action: 'rest', rest_ms, words: `group ${group.name} rests for ${rest_ms} ms: ${deaths} deaths` };
-  }
-
-  /** Writes the report of a self-inflicted death, and counts what it is to blame on. */
-  #record({ child, thread }: Life, death: Death, decision: string): LastDeath {
-    const now_ms = this.#options.clock.now();
-    const { code, message } = death.reason;
-    const facts = { at_ms: now_ms, code, message, selfInflicted: death.selfInflicted };
-    if (!death.selfInflicted) return { ...facts, report: null };
-    const actor = child.spec.name;
-    this.#metrics.crashes.inc({ actor });
-    const { software } = this.#options;
-    const { report, killing } = autopsy(child, { thread, death }, { names: this.#names, now_ms, software, decision });
-    if (killing) {
-      const letter = this.#kept('dead letter', () => this.#deadLetters.count(killing, now_ms));
-      if (letter) {
-        this.#metrics.deadLetters.inc({ actor });
-        const { id, message: request, from } = letter;
-        this.#options.log.error({ child: actor, id, request, from }, 'a request killed its actor twice: put aside');
-      }
-    }
-    return { ...facts, report: this.#kept('crash report', () => this.#crashes.write(report)) ?? null };
-  }
-
-  /** Does what writes to the disk: a full one must not end the supervisor. */
-  #kept<T>(what: string, write: () => T): T | undefined {
-    try {
-      return write();
-    } catch (error) {
-      this.#options.log.warn({ err: error }, `a ${what} could not be written`);
-      return undefined;
     }
   }
 
@@ -555,45 +490,9 @@ export class Supervisor {
   }
 }
 
-type Decision = { readonly words: string } & (
-  | { readonly action: 'replace'; readonly wait_ms: number }
-  | { readonly action: 'rest'; readonly rest_ms: number }
-  | { readonly action: 'leave' }
-  | { readonly action: 'surrender'; readonly reason: CodedError }
-);
-
 /** Those that rest or have ended do not come back because of somebody else. */
 function isRevived({ phase }: Child): boolean {
   return phase !== 'ended' && phase !== 'resting';
-}
-
-function isRestarted(policy: RestartPolicy, death: Death): boolean {
-  return policy === 'permanent' || (policy === 'transient' && !death.orderly);
-}
-
-function tooMany({ spec, group }: Child, deaths: number, { reason }: Death): CodedError {
-  const { period_ms } = group.intensity;
-  return new CodedError(
-    'INTENSITY_EXCEEDED',
-    `${spec.name} died ${deaths} times within ${period_ms} ms, last of ${reason.code}: ${reason.message}`,
-    { actor: spec.name, deaths, period_ms },
-  );
-}
-
-/** A failure of a step of its start, as a death. */
-function failureOf(error: unknown): Death {
-  const reason = fromErrorRecord(toErrorRecord(error));
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
-  return { selfInflicted: true, reason, stack, orderly: false, unforeseen: false };
-}
-
-/** Does one step of an actor's start. @throws Casualty */
-async function blaming(life: Life, step: () => Promise<void>): Promise<void> {
-  try {
-    await step();
-  } catch (error) {
-    throw new Casualty(life, failureOf(error));
-  }
 }
 
 function stopped(): CodedError {
