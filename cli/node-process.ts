@@ -6,12 +6,14 @@ import type { NodeConfig } from '../config/schema.ts';
 import { type CodedError, type ErrorRecord, toErrorRecord } from '../runtime/errors.ts';
 import { createLog } from '../runtime/logging.ts';
 import { writeWhole } from '../runtime/whole-file.ts';
+import { type Administered, serveAdmin } from './admin.ts';
 import { takeLock } from './lock.ts';
+import type { OrderServer } from './order-socket.ts';
 import { StopSignals } from './signals.ts';
 import { EXIT_FAILED, EXIT_OK, note } from './terminal.ts';
 
 /** What this file needs of a running node; actors/pocket/node.ts starts one. */
-interface RunningNode {
+interface RunningNode extends Administered {
   /** Settles when the node cannot go on, with the reason. */
   readonly failed: Promise<CodedError>;
   /** The database in use, without a password. */
@@ -72,15 +74,27 @@ async function supervise(
   // A wish to stop while it starts is granted as soon as it is up: half a node has no orderly end.
   const node = await Promise.race([start(parts), stopping.overdue]);
   if (node === undefined) return abandon(parts.log);
-  writeNodeFile(layout, psqlUrl(node.databaseUrl, parts.config.database.schema));
+  const admin = await openAdmin(layout, node, parts.log);
+  writeNodeFile(layout, psqlUrl(node.databaseUrl, parts.config.database.schema), admin?.path ?? null);
   await tellParent({ kind: 'ready' });
   const failure = await Promise.race([stopping.wished, node.failed]);
+  admin?.close();
   const stopped = node.stop().then(() => true);
   const orderly = await Promise.race([stopped, failure === undefined ? stopping.overdue : deadline()]);
   if (failure !== undefined) throw failure;
   if (orderly === undefined) return abandon(parts.log);
   parts.log.info('stopped');
   return EXIT_OK;
+}
+
+/** A node does its work without a socket for orders, too: undefined where none can be made. */
+async function openAdmin(layout: HomeLayout, node: Administered, log: Logger): Promise<OrderServer | undefined> {
+  try {
+    return await serveAdmin(layout.adminSocket, node);
+  } catch (error) {
+    log.warn({ error: toErrorRecord(error), path: layout.adminSocket }, 'no admin socket: `potoroo actor` cannot work');
+    return undefined;
+  }
 }
 
 function withAddressFiles(config: NodeConfig, layout: HomeLayout): NodeConfig {
@@ -93,8 +107,8 @@ function withAddressFiles(config: NodeConfig, layout: HomeLayout): NodeConfig {
 }
 
 /** Files that are true only while a node runs. */
-function removeRunFiles({ nodeFile, rpcAddress, metricsAddress }: HomeLayout): void {
-  for (const file of [nodeFile, rpcAddress, metricsAddress]) rmSync(file, { force: true });
+function removeRunFiles({ nodeFile, rpcAddress, metricsAddress, adminSocket }: HomeLayout): void {
+  for (const file of [nodeFile, rpcAddress, metricsAddress, adminSocket]) rmSync(file, { force: true });
 }
 
 function abandon(log: Logger): number {
@@ -155,13 +169,14 @@ async function tellParent(notice: NodeNotice): Promise<void> {
   await new Promise<void>((resolve) => process.send?.(notice, undefined, {}, () => resolve()));
 }
 
-function writeNodeFile(layout: HomeLayout, psql: string): void {
+function writeNodeFile(layout: HomeLayout, psql: string, adminSocket: string | null): void {
   const node = {
     pid: process.pid,
     started: new Date().toISOString(),
     rpc_url: addressIn(layout.rpcAddress),
     metrics_url: addressIn(layout.metricsAddress),
     psql_url: psql,
+    admin_socket: adminSocket,
   };
   writeWhole(layout.nodeFile, `${JSON.stringify(node, null, 2)}\n`);
   note(`node ${layout.home}: rpc ${node.rpc_url ?? 'off'}, metrics ${node.metrics_url ?? 'off'}, psql "${psql}"`);

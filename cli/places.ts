@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type HomeLayout, homeLayout } from '../config/home.ts';
 import { type KeyInfo, type LoadedKey, listKeys, loadKey } from '../config/keystore.ts';
 import { CodedError } from '../runtime/errors.ts';
 import { localnetLayout, readStatus } from './localnet/files.ts';
 import { passwordFromFile, promptPassword } from './password.ts';
+import { usageError } from './terminal.ts';
 
 const DEFAULT_NODE = 'http://127.0.0.1:50832';
 
@@ -21,6 +23,44 @@ export function withNode(command: Command): Command {
   return command
     .option('--node <url>', `RPC of a node (default: ${DEFAULT_NODE})`)
     .option('--dir <directory>', 'a local network: its first running node, and its accounts');
+}
+
+export interface HomeFlags {
+  home?: string;
+  node?: number;
+  dir: string;
+}
+
+/** Adds the options that say which home of a node is meant. */
+export function withHome(command: Command): Command {
+  return command
+    .option('--home <directory>', 'home of the node')
+    .option('--node <number>', 'or: number of a node of a local network, from 1', nodeNumber)
+    .option('--dir <directory>', 'where that network lives', 'localnet');
+}
+
+function nodeNumber(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Write a whole number from 1.');
+  return Number(text);
+}
+
+/** @throws USAGE, HOME_MISSING, LOCALNET_MISSING, NODE_NUMBER */
+export function homeOf({ home, node, dir }: HomeFlags): HomeLayout {
+  if ((home === undefined) === (node === undefined)) {
+    throw usageError('say which node: --home <directory>, or --node <number> of the local network in --dir');
+  }
+  const layout = homeLayout(home ?? homeInNetwork(dir, node!));
+  if (existsSync(layout.config)) return layout;
+  throw new CodedError('HOME_MISSING', `${layout.home} has no config.json: give the home of a node`, {
+    home: layout.home,
+  });
+}
+
+function homeInNetwork(dir: string, number: number): string {
+  const layout = localnetLayout(dir);
+  const { validators } = readStatus(layout);
+  if (number <= validators) return layout.home(number);
+  throw new CodedError('NODE_NUMBER', `there is no node ${number}: give a number from 1 to ${validators}`);
 }
 
 /** Adds the option that says where keys are. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { accountCommand } from './account-command.ts';
+import { actorCommand } from './actor-command.ts';
 import { keysCommand } from './keys-command.ts';
 import { localnetCommand } from './localnet-command.ts';
 import { queryCommand } from './query-command.ts';
@@ -25,7 +26,7 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage. Errors begin with a stable code.
 `,
     );
-  const commands = [startCommand(), localnetCommand(), keysCommand(), accountCommand(), queryCommand()];
+  const commands = [startCommand(), localnetCommand(), actorCommand(), keysCommand(), accountCommand(), queryCommand()];
   for (const command of commands) potoroo.addCommand(command);
   inheritAll(potoroo);
   return potoroo;

@@ -1,12 +1,11 @@
+import { columnLines } from '../columns.ts';
 import type { NodeView } from './observe.ts';
 
 const COLUMNS = ['node', 'state', 'height', 'round', 'peers', 'mempool', 'memory', 'restarts'] as const;
 
 /** One line for each node, in columns. */
 export function tableLines(views: readonly NodeView[]): string[] {
-  const rows = [[...COLUMNS], ...views.map(cells)];
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) => pad(cell, widths[column]!, column)).join('  '));
+  return columnLines([[...COLUMNS], ...views.map(cells)], [COLUMNS.indexOf('state')]);
 }
 
 function cells(view: NodeView): string[] {
@@ -15,11 +14,6 @@ function cells(view: NodeView): string[] {
   const memory = view.rss_mb === null ? '-' : `${Math.round(view.rss_mb)} MB`;
   const shown = [view.height, view.round, view.peers, view.mempool].map((value) => String(value ?? '-'));
   return [String(view.number), view.state, ...shown, memory, restarts];
-}
-
-/** Names to the left, numbers to the right. */
-function pad(cell: string, width: number, column: number): string {
-  return column === 1 ? cell.padEnd(width) : cell.padStart(width);
 }
 
 /** The whole network in one line, for logs. */
