@@ -62,6 +62,8 @@ describe('potoroo', () => {
       ['start'],
       ['query', 'tx', '00'],
       ['localnet', '--load', '-1'],
+      ['localnet', '--chaos', 'everything'],
+      ['localnet', '--seed', '7'],
       ['query', 'account', '1234'],
       ['account', 'send', 'alice', '00'.repeat(20), '1.5'],
     ]) {

@@ -1,8 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { CHAOS_MODES, type ChaosMode } from './localnet/chaos-plan.ts';
 import { giveOrder, type NodeOrder } from './localnet/control.ts';
 import { localnetLayout } from './localnet/files.ts';
-import { runLocalnet } from './localnet/run.ts';
+import { type ChaosChoice, runLocalnet } from './localnet/run.ts';
 import { print, printJson, usageError } from './terminal.ts';
 
 /** The compiled command line itself: nodes are processes of the same program. */
@@ -12,6 +14,9 @@ const SCRIPT = fileURLToPath(
 /** Each validator has its own process, threads and database; more than this is no longer a local network. */
 const MAX_VALIDATORS = 32;
 const MAX_TPS = 100_000;
+const MAX_SEED = 999_999_999_999_999;
+/** A seed that nobody chose is short enough to be typed again. */
+const RANDOM_SEEDS = 1_000_000;
 
 interface Flags {
   validators?: number;
@@ -20,6 +25,8 @@ interface Flags {
   load?: number | 'max';
   dir: string;
   databaseUrl?: string;
+  chaos?: ChaosMode;
+  seed?: number;
   json: boolean;
 }
 
@@ -30,6 +37,12 @@ export function localnetCommand(): Command {
     .option('--blocks <n>', 'end when every node has committed so many more blocks, and check', wholeNumber(1, 1e9))
     .option('--seconds <n>', 'end after so many seconds of running, and check', wholeNumber(1, 1e6))
     .option('--load <tps>', 'send so many transactions per second, or "max"', loadRate)
+    .addOption(
+      new Option('--chaos <targets>', 'kill one after the other, and end only after everything was').choices(
+        CHAOS_MODES,
+      ),
+    )
+    .option('--seed <n>', 'of the chaos: the same seed gives the same plan (default: random)', wholeNumber(0, MAX_SEED))
     .option('--dir <directory>', 'where the network lives; made on first use', 'localnet')
     .option('--database-url <url>', 'PostgreSQL server for all nodes, a schema each (default: one embedded per node)')
     .option('--json', 'print one line of JSON at the end; everything else goes to standard error', false)
@@ -39,6 +52,7 @@ export function localnetCommand(): Command {
 Examples:
   $ potoroo localnet
   $ potoroo localnet --blocks 30 --load 200 --json
+  $ potoroo localnet --blocks 60 --load 50 --chaos all --seed 7
   $ potoroo localnet node kill 2
 
 It ends with 0 only if every guarantee held: equal blocks and states on all nodes, no accepted transaction lost.
@@ -56,11 +70,19 @@ It ends with 0 only if every guarantee held: equal blocks and states on all node
         blocks: flags.blocks,
         seconds: flags.seconds,
         load: flags.load,
+        chaos: chaosOf(flags),
         json: flags.json,
         script: SCRIPT,
       });
     })
     .addCommand(nodeCommand());
+}
+
+/** @throws USAGE */
+function chaosOf({ chaos: mode, seed }: Flags): ChaosChoice | undefined {
+  if (mode !== undefined) return { mode, seed: seed ?? randomInt(RANDOM_SEEDS) };
+  if (seed !== undefined) throw usageError('--seed is of the chaos: give --chaos, too');
+  return undefined;
 }
 
 function nodeCommand(): Command {

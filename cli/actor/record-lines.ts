@@ -1,6 +1,7 @@
 import type { CrashReport } from '../../runtime/crash-report.ts';
+import type { DeadLetter } from '../../runtime/supervision/dead-letters.ts';
 import { columnLines } from '../columns.ts';
-import type { DeadLetter, Filed } from './records.ts';
+import type { Filed } from './records.ts';
 import { duration, megabytes } from './status-lines.ts';
 
 /** Bodies may be blocks of megabytes; the whole is in the file and in `--json`. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { CrashReport } from '../../runtime/crash-report.ts';
 import { CodedError, hasCode, toErrorRecord } from '../../runtime/errors.ts';
+import type { DeadLetter } from '../../runtime/supervision/dead-letters.ts';
 
 /** The largest is a dead letter with a block of 8 MB, in base64 and in readable text. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
@@ -30,7 +31,7 @@ export const crashReportSchema: z.ZodType<CrashReport> = z.object({
   decision: z.string(),
 });
 
-export const deadLetterSchema = z.object({
+export const deadLetterSchema: z.ZodType<DeadLetter> = z.object({
   version: z.literal(1),
   id: z.string(),
   time: z.string(),
@@ -38,12 +39,9 @@ export const deadLetterSchema = z.object({
   from: z.string(),
   message: z.string(),
   deaths: z.array(z.object({ time: z.string(), code: z.string() })),
-  /** Base64 of msgpack. */
   body: z.string().nullable(),
-  /** Readable JSON. */
   text: z.string().nullable(),
 });
-export type DeadLetter = z.infer<typeof deadLetterSchema>;
 
 /** What lies in one file of a directory of records. */
 export interface Filed<T> {

@@ -48,7 +48,7 @@ export function treeLines(actors: readonly ActorStatus[]): string[] {
 }
 
 function branch(actor: ActorStatus, isLast: boolean): string[] {
-  const restarts = actor.restarts === 0 ? '' : `, ${actor.restarts} restarts`;
+  const restarts = actor.restarts === 0 ? '' : `, ${actor.restarts} ${actor.restarts === 1 ? 'restart' : 'restarts'}`;
   const below = isLast ? '   ' : '│  ';
   return [
     `${isLast ? '└─' : '├─'} ${actor.name}: ${actor.phase}${restarts}`,

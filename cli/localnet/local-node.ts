@@ -69,6 +69,8 @@ export class LocalNode {
   async stop(): Promise<void> {
     const child = this.#release();
     if (child === null) return;
+    // A suspended one could not follow.
+    child.kill('SIGCONT');
     const order: StopOrder = { kind: 'stop' };
     // Fails where the channel is closed, and then the node is stopping already.
     child.send(order, () => undefined);
@@ -85,6 +87,14 @@ export class LocalNode {
     child.kill('SIGKILL');
     await exited(child);
     this.#set({ state: 'stopped', pid: null });
+  }
+
+  /**
+   * Sends the process a signal behind the back of the keeping: what dies by it is started again as after any death.
+   * A suspended one goes on with SIGCONT, and is woken by `stop`.
+   */
+  signal(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
   }
 
   /** For the last moment of this process: no await, nothing is left behind. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseGenesis } from '../../actors/pocket/chain/genesis.ts';
 import { loadConfig } from '../../config/load.ts';
 import { hasCode } from '../../runtime/errors.ts';
+import { chaosPlan } from './chaos-plan.ts';
 import { giveOrder } from './control.ts';
 import { type LocalnetStatus, localnetLayout, readStatus } from './files.ts';
 import { prepareNetwork } from './network.ts';
@@ -175,6 +176,21 @@ describe('a running local network', () => {
     await until(() => nodes.every((node) => !isAlive(node.pid)));
     const again = await run(layout.directory, '--blocks', '1');
     assert.equal(await again.exit, 0, again.output.stderr);
+  });
+
+  it('ends what chaos has suspended, and says how to have the same chaos again', async () => {
+    let seed = 0;
+    while (chaosPlan('nodes', 2, seed).acts.next().value.by !== 'SIGSTOP') seed++;
+    const options = ['--chaos', 'nodes', '--seed', String(seed), '--blocks', '1000'];
+    const { child, output, exit, running } = await run(join(directory, 'suspended'), ...options);
+    const { nodes } = await running();
+    const states = (): string[] =>
+      nodes.map(({ pid }) => spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout);
+    await until(() => states().some((state) => state.startsWith('T')));
+    child.kill('SIGINT');
+    assert.equal(await exit, 1);
+    assert.deepEqual(states(), ['', '']);
+    assert.match(output.stdout, new RegExp(`the same chaos again: --chaos nodes --seed ${seed} on 2 validators`));
   });
 
   it('is refused a second time in one directory', async () => {

@@ -13,6 +13,12 @@ const CATCH_UP_STEP_ms = 100;
 /** A page of hashes of full blocks is large, and the machine is busy with all nodes at once. */
 const VERIFY_TIMEOUT_ms = 30_000;
 
+/** One validator, and the look at it. */
+export interface Member {
+  readonly node: LocalNode;
+  readonly observer: NodeObserver;
+}
+
 /** The validators of one directory as processes, and what is known of them. localnet.json follows every change. */
 export class Localnet {
   readonly #layout: LocalnetLayout;
@@ -68,12 +74,15 @@ export class Localnet {
   }
 
   /** Carries out what `localnet node` asks for. @throws NODE_NUMBER, NODE_START_FAILED */
-  async obey({ action, node: number }: NodeOrder): Promise<void> {
-    const node = this.#nodes.find((one) => one.number === number);
-    if (node === undefined) {
-      throw new CodedError('NODE_NUMBER', `there is no node ${number}: give a number from 1 to ${this.#nodes.length}`);
-    }
-    await node[action]();
+  async obey({ action, node }: NodeOrder): Promise<void> {
+    await this.member(node).node[action]();
+  }
+
+  /** @throws NODE_NUMBER */
+  member(number: number): Member {
+    const [node, observer] = [this.#nodes[number - 1], this.#observers[number - 1]];
+    if (node !== undefined && observer !== undefined) return { node, observer };
+    throw new CodedError('NODE_NUMBER', `there is no node ${number}: give a number from 1 to ${this.#nodes.length}`);
   }
 
   /** Stops all nodes, in order if they follow. */
@@ -91,6 +100,11 @@ export class Localnet {
   /** Looks at every node, for `views` and the totals. */
   async look(): Promise<NodeView[]> {
     return Promise.all(this.#observers.map((observer) => observer.look()));
+  }
+
+  /** A last count of what was restarted, as exact as can be. */
+  async countRestarts(): Promise<void> {
+    await Promise.all(this.#observers.map((observer) => observer.actors().catch(() => undefined)));
   }
 
   /** Latest committed height of every node; null where it does not answer. */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { ActorStatus } from '../../runtime/child-spec.ts';
+import { AdminClient } from '../admin.ts';
 import { latestHeight } from '../block-hashes.ts';
 import { NodeClient } from '../node-client.ts';
 import type { LocalNode } from './local-node.ts';
@@ -23,8 +25,9 @@ const healthSchema = z.object({ height: z.number(), peers: z.number() });
 const stateSchema = z.object({ round: z.number() });
 const pendingSchema = z.object({ total_txs: z.number() });
 
-/** Looks at one node over HTTP, for the table and for the totals of the report. */
+/** Looks at one node over HTTP and its admin socket, for the table and for the totals of the report. */
 export class NodeObserver {
+  readonly admin: AdminClient;
   readonly #node: LocalNode;
   readonly #rpc: NodeClient;
   readonly #metrics: NodeClient;
@@ -37,6 +40,7 @@ export class NodeObserver {
 
   constructor(node: LocalNode) {
     this.#node = node;
+    this.admin = new AdminClient(node.status.home);
     this.#rpc = new NodeClient(node.status.rpc_url, { timeout_ms: LOOK_TIMEOUT_ms });
     this.#metrics = new NodeClient(node.status.metrics_url, { timeout_ms: LOOK_TIMEOUT_ms });
     this.#view = this.#viewWith({});
@@ -61,7 +65,8 @@ export class NodeObserver {
   }
 
   async look(): Promise<NodeView> {
-    if (this.#node.status.state !== 'running') this.#view = this.#viewWith({});
+    const { state: running, pid } = this.#node.status;
+    if (running !== 'running') this.#view = this.#viewWith({});
     else {
       const [health, state, pending, metrics] = await Promise.all([
         ask(healthSchema, this.#rpc.getJson('/v1/health')),
@@ -69,7 +74,7 @@ export class NodeObserver {
         ask(pendingSchema, this.#rpc.postJson('/v1/query/unconfirmed_txs', { page: 1, per_page: 1 })),
         this.#metrics.get('/metrics').catch(() => null),
       ]);
-      const rss_mb = metrics === null ? null : this.#account(metrics);
+      const rss_mb = metrics === null ? null : this.#account(metrics, pid);
       this.#view = this.#viewWith({
         height: known(health?.height),
         peers: known(health?.peers),
@@ -86,16 +91,34 @@ export class NodeObserver {
     this.#metrics.close();
   }
 
+  /** The actors of the node, from its supervisor. @throws NODE_NOT_RUNNING, ORDER_TIMEOUT, ORDER_UNANSWERED */
+  async actors(): Promise<ActorStatus[]> {
+    const { pid } = this.#node.status;
+    const actors = await this.admin.status();
+    this.#countRestarts(
+      actors.reduce((sum, { restarts }) => sum + restarts, 0),
+      pid,
+    );
+    return actors;
+  }
+
   /** Takes the totals out of the metrics; returns the resident memory. */
-  #account(metrics: string): number {
-    if (this.#pid !== this.#node.status.pid) {
-      this.#formerRestarts += this.#restarts;
-      this.#pid = this.#node.status.pid;
-    }
-    this.#restarts = sumOf(metrics, 'potoroo_actor_restarts_total');
+  #account(metrics: string, pid: number | null): number {
+    this.#countRestarts(sumOf(metrics, 'potoroo_actor_restarts_total'), pid);
     const rss_mb = sumOf(metrics, 'process_resident_memory_bytes') / 1e6;
     this.#peakRss_mb = Math.max(this.#peakRss_mb, rss_mb);
     return rss_mb;
+  }
+
+  /** @param pid whose count it is; another process than that may have answered if it is not the present one */
+  #countRestarts(count: number, pid: number | null): void {
+    if (pid !== this.#node.status.pid) return;
+    if (this.#pid !== pid) {
+      this.#formerRestarts += this.#restarts;
+      this.#restarts = 0;
+      this.#pid = pid;
+    }
+    this.#restarts = Math.max(this.#restarts, count);
   }
 
   #viewWith(seen: Partial<NodeView>): NodeView {

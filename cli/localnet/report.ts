@@ -1,4 +1,5 @@
 import type { LoadFigures } from '../load/driver.ts';
+import type { ChaosFigures } from './chaos-books.ts';
 import type { Verdict } from './verify.ts';
 
 /** The one line of `--json`. Names and order are an interface. */
@@ -15,6 +16,8 @@ export interface LocalnetReport {
   readonly actor_restarts: number;
   readonly node_restarts: number;
   readonly rss_mb: number;
+  /** Only of a run with chaos. */
+  readonly chaos?: ChaosFigures;
 }
 
 export interface ReportParts {
@@ -25,6 +28,7 @@ export interface ReportParts {
   readonly actorRestarts: number;
   readonly nodeRestarts: number;
   readonly rss_mb: number;
+  readonly chaos?: ChaosFigures | undefined;
 }
 
 export function reportOf(parts: ReportParts): LocalnetReport {
@@ -43,6 +47,7 @@ export function reportOf(parts: ReportParts): LocalnetReport {
     actor_restarts: parts.actorRestarts,
     node_restarts: parts.nodeRestarts,
     rss_mb: round(parts.rss_mb),
+    ...(parts.chaos === undefined ? {} : { chaos: parts.chaos }),
   };
 }
 

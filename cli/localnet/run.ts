@@ -7,12 +7,19 @@ import { Load } from '../load/load.ts';
 import { takeLock } from '../lock.ts';
 import { StopSignals } from '../signals.ts';
 import { EXIT_FAILED, EXIT_OK, printJson } from '../terminal.ts';
+import { Chaos } from './chaos.ts';
+import type { ChaosMode } from './chaos-plan.ts';
 import { serveControl } from './control.ts';
 import { type LocalnetLayout, localnetLayout } from './files.ts';
 import { Localnet } from './localnet.ts';
 import { prepareNetwork } from './network.ts';
 import { brokenGuarantees, type ReportParts, reportOf } from './report.ts';
 import { Screen } from './screen.ts';
+
+export interface ChaosChoice {
+  readonly mode: ChaosMode;
+  readonly seed: number;
+}
 
 export interface LocalnetOptions {
   readonly directory: string;
@@ -23,6 +30,8 @@ export interface LocalnetOptions {
   /** End after so many seconds of running. */
   readonly seconds?: number | undefined;
   readonly load: number | 'max' | undefined;
+  /** Kill one thing after the other; the run ends when everything of the plan was hit, too. */
+  readonly chaos?: ChaosChoice | undefined;
   readonly json: boolean;
   /** Script that runs a node: the command line itself. */
   readonly script: string;
@@ -54,9 +63,12 @@ export async function runLocalnet(options: LocalnetOptions): Promise<number> {
   try {
     const control = await serveControl(layout, (order) => network.obey(order));
     network.opened(control.path);
+    let code = EXIT_FAILED;
     try {
-      return await run(options, layout, network, screen, wish);
+      code = await run(options, layout, network, screen, wish);
+      return code;
     } finally {
+      if (code !== EXIT_OK && options.chaos !== undefined) screen.print(repeatText(options.chaos, network));
       control.close();
       await network.stop();
     }
@@ -65,6 +77,10 @@ export async function runLocalnet(options: LocalnetOptions): Promise<number> {
     process.off('exit', lastResort);
     release();
   }
+}
+
+function repeatText({ mode, seed }: ChaosChoice, network: Localnet): string {
+  return `the same chaos again: --chaos ${mode} --seed ${seed} on ${network.status.validators} validators`;
 }
 
 interface Wish {
@@ -95,15 +111,20 @@ async function run(
   const from = Math.max(0, ...(await network.heights()).map((height) => height ?? 0));
   const load = options.load === undefined ? undefined : startLoad(options, layout, network);
   const stopScreen = screen.follow(network, load);
+  if (options.chaos !== undefined) screen.print(`chaos: ${options.chaos.mode}, seed ${options.chaos.seed}`);
+  const chaos = options.chaos && new Chaos(network, { ...options.chaos, print: (text) => screen.print(text) });
   const over = new AbortController();
   try {
-    const work = runUntil(network, load, goalOf(options, from), over.signal);
-    const outcome = await Promise.race([work, wish.interrupted, ...(load ? [failure(load)] : [])]);
+    const work = runUntil(network, load, chaos, goalOf(options, from), over.signal);
+    const failures = [load, chaos].flatMap((one) => (one ? [failure(one)] : []));
+    const outcome = await Promise.race([work, wish.interrupted, ...failures]);
+    chaos?.abort();
     await stopScreen();
     if (outcome === 'interrupted' && !options.json) return isEndless(options) ? EXIT_OK : interrupted(screen);
-    return await conclude(options, network, { from, load, hurried: outcome === 'interrupted' }, screen);
+    return await conclude(options, network, { from, load, chaos, hurried: outcome === 'interrupted' }, screen);
   } finally {
     over.abort();
+    chaos?.abort();
     await stopScreen();
     await load?.terminate();
   }
@@ -113,8 +134,8 @@ function isEndless({ blocks, seconds }: LocalnetOptions): boolean {
   return blocks === undefined && seconds === undefined;
 }
 
-function failure(load: Load): Promise<never> {
-  return load.failed.then((error) => Promise.reject(error));
+function failure({ failed }: Load | Chaos): Promise<never> {
+  return failed.then((error) => Promise.reject(error));
 }
 
 function interrupted(screen: Screen): number {
@@ -149,13 +170,30 @@ function goalOf({ blocks, seconds }: LocalnetOptions, from: number): Goal {
 }
 
 /** Waits for the goal, then for the accepted transactions, or until aborted. @throws CHAIN_STALLED */
-async function runUntil(network: Localnet, load: Load | undefined, goal: Goal, over: AbortSignal): Promise<void> {
+async function runUntil(
+  network: Localnet,
+  load: Load | undefined,
+  chaos: Chaos | undefined,
+  goal: Goal,
+  over: AbortSignal,
+): Promise<void> {
+  await untilGoal(network, chaos, goal, over);
+  if (!over.aborted) await chaos?.finish();
+  if (load === undefined) return;
+  load.halt();
+  const until = performance.now() + DRAIN_ms;
+  while (!over.aborted && !load.settled && performance.now() < until) await sleep(STEP_ms);
+}
+
+/** Waits for the height or the time, and for chaos to have hit everything. @throws CHAIN_STALLED */
+async function untilGoal(network: Localnet, chaos: Chaos | undefined, goal: Goal, over: AbortSignal): Promise<void> {
   let best = 0;
   let since = performance.now();
   while (!over.aborted) {
     const heights = await network.heights();
-    if (heights.every((height) => height !== null && height >= goal.height)) break;
-    if (performance.now() >= goal.until_ms) break;
+    const reached =
+      performance.now() >= goal.until_ms || heights.every((height) => height !== null && height >= goal.height);
+    if (reached && (chaos?.covered ?? true)) return;
     const top = Math.max(0, ...heights.map((height) => height ?? 0));
     if (top > best || !network.allRunning) {
       best = top;
@@ -167,15 +205,12 @@ async function runUntil(network: Localnet, load: Load | undefined, goal: Goal, o
     }
     await sleep(STEP_ms);
   }
-  if (load === undefined) return;
-  load.halt();
-  const until = performance.now() + DRAIN_ms;
-  while (!over.aborted && !load.settled && performance.now() < until) await sleep(STEP_ms);
 }
 
 interface Run {
   readonly from: number;
   readonly load: Load | undefined;
+  readonly chaos: Chaos | undefined;
   /** Interrupted: what cannot be checked at once is not checked. */
   readonly hurried: boolean;
 }
@@ -201,9 +236,9 @@ async function conclude(options: LocalnetOptions, network: Localnet, run: Run, s
   return broken.length === 0 ? EXIT_OK : EXIT_FAILED;
 }
 
-async function gather(network: Localnet, { from, load }: Run): Promise<ReportParts> {
+async function gather(network: Localnet, { from, load, chaos }: Run): Promise<ReportParts> {
   const { figures, accepted } = (await load?.finish()) ?? { figures: Load.NOTHING, accepted: [] };
-  await network.look();
+  await Promise.all([network.look(), network.countRestarts()]);
   const verdict = await network.verify(from, accepted);
   return {
     validators: network.status.validators,
@@ -213,5 +248,6 @@ async function gather(network: Localnet, { from, load }: Run): Promise<ReportPar
     actorRestarts: network.actorRestarts,
     nodeRestarts: network.nodeRestarts,
     rss_mb: network.peakRss_mb,
+    chaos: chaos?.figures,
   };
 }

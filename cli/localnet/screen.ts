@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { relative } from 'node:path';
+import { duration } from '../actor/status-lines.ts';
 import type { Load } from '../load/load.ts';
+import type { ChaosFigures } from './chaos-books.ts';
 import type { LocalnetLayout, LocalnetStatus } from './files.ts';
 import type { Localnet } from './localnet.ts';
 import type { LocalnetReport } from './report.ts';
@@ -76,7 +78,15 @@ export class Screen {
     this.print(
       `restarts: ${report.node_restarts} nodes, ${report.actor_restarts} actors; largest node ${report.rss_mb} MB`,
     );
+    if (report.chaos !== undefined) this.print(chaosText(report.chaos));
   }
+}
+
+function chaosText({ seed, actor_kills, node_kills, by, recovery_ms }: ChaosFigures): string {
+  const faults = Object.entries(by).map(([fault, times]) => `${fault} ${times}`);
+  const slowest = Object.entries(recovery_ms).map(([name, { max }]) => `${name} ${duration(max)}`);
+  const counts = `${actor_kills} actors and ${node_kills} nodes killed (${faults.join(', ')})`;
+  return `chaos ${seed}: ${counts}; slowest recovery: ${slowest.join(', ')}`;
 }
 
 function footer(tps: number, load: Load | undefined): string {

@@ -1,17 +1,21 @@
-/** `localnet` with stand-in nodes: <directory> [--blocks N] [--json] */
+/** `localnet` with stand-in nodes: <directory> [--blocks N] [--chaos MODE --seed S] [--json] */
 import { fileURLToPath } from 'node:url';
+import type { ChaosMode } from '../../cli/localnet/chaos-plan.ts';
 import { runLocalnet } from '../../cli/localnet/run.ts';
 import { report } from '../../cli/terminal.ts';
 
 const [directory, ...options] = process.argv.slice(2);
-const blocks = options.indexOf('--blocks');
+const given = (name: string): string | undefined =>
+  options.includes(name) ? options[options.indexOf(name) + 1] : undefined;
+const [blocks, mode] = [given('--blocks'), given('--chaos')];
 try {
   process.exitCode = await runLocalnet({
     directory: directory!,
     validators: undefined,
     databaseUrl: undefined,
-    blocks: blocks < 0 ? undefined : Number(options[blocks + 1]),
+    blocks: blocks === undefined ? undefined : Number(blocks),
     load: undefined,
+    chaos: mode === undefined ? undefined : { mode: mode as ChaosMode, seed: Number(given('--seed')) },
     json: options.includes('--json'),
     script: fileURLToPath(new URL('./stand-in-node.js', import.meta.url)),
   });

@@ -1,13 +1,20 @@
 /**
  * Stands in for a node where tests are about the processes around it: it understands `start --home H`, serves
  * the routes that a local network asks, and "commits" an empty block every 100 ms, the same on every node.
- * A file `fail` in the home makes it end at once with that text as its reason.
+ * Its admin socket tells of actors that are back a moment after a kill, as if a supervisor were there.
+ * A file `fail` in the home makes it end at once with that text as its reason; with a file `stubborn`, what is killed
+ * stays down.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { serveAdmin } from '../../cli/admin.ts';
+import { CHAOS_ACTORS } from '../../cli/localnet/chaos-plan.ts';
+import { homeLayout } from '../../config/home.ts';
+import type { ActorStatus } from '../../runtime/child-spec.ts';
 
 const BLOCK_ms = 100;
+const RECOVERY_ms = 20;
 
 const home = process.argv[4]!;
 const { rpc, telemetry } = JSON.parse(readFileSync(join(home, 'config.json'), 'utf8')) as {
@@ -47,6 +54,54 @@ function answer(url: URL): unknown {
   return { code: 'ROUTE_NOT_FOUND', message: url.pathname };
 }
 
+class StandInActor {
+  readonly name: string;
+  #incarnation = 1;
+  #up = true;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  kill(): void {
+    this.#up = false;
+    if (!existsSync(join(home, 'stubborn'))) setTimeout(() => this.#replace(), RECOVERY_ms);
+  }
+
+  #replace(): void {
+    this.#incarnation++;
+    this.#up = true;
+  }
+
+  get status(): ActorStatus {
+    const figures = { uptime_ms: null, silent_ms: null, cpu_s: null, heap_bytes: null, external_bytes: null };
+    return {
+      ...figures,
+      name: this.name,
+      group: 'all',
+      dependents: [],
+      phase: this.#up ? 'running' : 'waiting',
+      up: this.#up,
+      incarnation: this.#incarnation,
+      restarts: this.#incarnation - 1,
+      recovery_ms: this.#incarnation > 1 ? RECOVERY_ms : null,
+      lastDeath: null,
+    };
+  }
+}
+
+async function administer(): Promise<void> {
+  const layout = homeLayout(home);
+  const actors = CHAOS_ACTORS.map((name) => new StandInActor(name));
+  const kill = async (name: string): Promise<void> => actors.find((actor) => actor.name === name)?.kill();
+  const { path } = await serveAdmin(layout.adminSocket, {
+    status: () => actors.map(({ status }) => status),
+    kill,
+    restart: kill,
+  });
+  writeFileSync(layout.nodeFile, JSON.stringify({ admin_socket: path }));
+}
+
 function serve(): void {
   const server = createServer((request, response) => {
     request.resume();
@@ -56,7 +111,10 @@ function serve(): void {
     response.end('process_resident_memory_bytes{actor="node"} 5e7\npotoroo_actor_restarts_total{actor="p2p"} 1\n');
   });
   metrics.listen(telemetry.port, '127.0.0.1', () =>
-    server.listen(rpc.port, '127.0.0.1', () => process.send?.({ kind: 'ready' })),
+    server.listen(rpc.port, '127.0.0.1', async () => {
+      await administer();
+      process.send?.({ kind: 'ready' });
+    }),
   );
   process.on('SIGINT', () => undefined);
   process.on('message', () => process.exit(0));
