@@ -72,3 +72,10 @@ test('what the thread itself named is to blame', () => {
   assert.equal(readBlamed(memory, NAMES, false)?.type, 1);
   assert.equal(readBlamed(memory, NAMES, true)?.type, 1);
 });
+
+test('a death that was ordered is the fault of no message', () => {
+  const { memory, box } = boxed();
+  box.begin(message(1), 0);
+  box.absolve();
+  assert.equal(readBlamed(memory, NAMES, true), null);
+});

@@ -20,6 +20,9 @@ const SLOT_FIELDS = 7;
 /** `running` is inside of its handler's synchronous part; there is at most one. */
 const STATE = { done: 0, running: 1, waiting: 2 } as const;
 
+/** In place of the message that is to blame. */
+const NOBODY = -1;
+
 /** Memory for one life of one thread. */
 export function blackBoxMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(8 * (HEAD_FIELDS + SLOTS * SLOT_FIELDS));
@@ -95,6 +98,11 @@ export class BlackBox {
     this.#box[HEAD.blamed] = sequence;
   }
 
+  /** Whatever the actor ends by now is no message's fault: it was ordered. */
+  absolve(): void {
+    this.blame(NOBODY);
+  }
+
   /** The actor ends by the fault of the message whose handler runs now, if one does. */
   blameRunning(): void {
     if (this.#running !== 0) this.blame(this.#running);
@@ -160,6 +168,7 @@ export function readBlamed(
 ): RecordedMessage | null {
   const box = new Float64Array(memory);
   const named = box[HEAD.blamed]!;
+  if (named === NOBODY) return null;
   if (named > 0) return box[slotAt(named) + SLOT.sequence] === named ? messageAt(box, named, names) : null;
   if (!unforeseen) return null;
   const begun = box[HEAD.begun]!;

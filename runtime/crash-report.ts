@@ -1,5 +1,5 @@
 /** A message that an actor had begun with, newest last. Bodies are not in it: they may hold anything. */
-export interface ReportedMessage {
+interface ReportedMessage {
   readonly at: string;
   readonly from: string;
   /** `tell send`, `ask commit`, `event committed`. */

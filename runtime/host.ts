@@ -32,7 +32,7 @@ export interface HostEnvironment {
 }
 
 /** What ties a thread to its supervisor, besides the control calls. */
-export interface ThreadTies {
+interface ThreadTies {
   /** Is told of every message that is handled. */
   readonly box: BlackBox;
   /** Requests that are not to be handled. */

@@ -79,7 +79,12 @@ const control: WorkerControl = {
   start: () => outcome(() => hosted().start()),
   connect: ({ port, ...binding }) => outcome(() => hosted().bind({ ...binding, channel: portChannel(port) })),
   ready: () => outcome(() => hosted().ready()),
-  inject: (fault) => outcome(() => commit(fault)),
+  inject: (fault) =>
+    outcome(() => {
+      // What happens to be in hand has not killed anybody.
+      box.absolve();
+      commit(fault);
+    }),
   stop: () => outcome(() => hosted().stop()),
 };
 

@@ -18,6 +18,8 @@ export const RPC_ERRORS = {
   NOT_READY: 'The node answers but is not ready: it is syncing or a part of it is restarting (503).',
   ACTOR_RESTARTED: 'The part of the node that was asked is restarting (503). Repeat the request.',
   MAILBOX_FULL: 'The part of the node that was asked has too much work (503). Repeat the request.',
+  DEAD_LETTER:
+    'This very request killed a part of the node twice and is refused for ten minutes (422). Do not repeat it: report it.',
   DEADLINE_EXCEEDED: 'The part of the node that was asked did not answer in time (504). Repeat the request.',
   DATABASE_UNAVAILABLE: 'The database is down or not yet installed (503). The API recovers with it.',
   QUERY_TIMEOUT: 'The query ran longer than rpc.statement_timeout_ms (504). Ask for less.',
@@ -44,6 +46,7 @@ const STATUS: Readonly<Record<RpcErrorCode, number>> = {
   NOT_READY: 503,
   ACTOR_RESTARTED: 503,
   MAILBOX_FULL: 503,
+  DEAD_LETTER: 422,
   DEADLINE_EXCEEDED: 504,
   DATABASE_UNAVAILABLE: 503,
   QUERY_TIMEOUT: 504,
