@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -201,6 +202,54 @@ it('removes what a deleted home left in the state folder', { skip: !isRoot }, as
   assert.equal(existsSync(dirname(data)), false);
 });
 
+it('keeps the data of a home that was renamed, whoever is started before it', { skip: !isRoot }, async () => {
+  const at = place();
+  const first = await startEmbedded({ ...at, log: silent });
+  await run(first.url, 'create table kept (id int)');
+  await first.stop();
+  const renamed = { ...at, home: `${at.home}-renamed` };
+  renameSync(at.home, renamed.home);
+  const successor = await startEmbedded({ ...at, log: silent });
+  assert.equal(await run(successor.url, "select from pg_tables where tablename = 'kept'"), 0);
+  const moved = await startEmbedded({ ...renamed, log: silent });
+  assert.equal(await run(moved.url, 'select * from kept'), 0);
+  await Promise.all([successor.stop(), moved.stop()]);
+});
+
+it('gives no copy of a home the data of the original', { skip: !isRoot }, async () => {
+  const at = place();
+  await (await startEmbedded({ ...at, log: silent })).stop();
+  const copy = { ...at, home: `${at.home}-copy` };
+  cpSync(at.home, copy.home, { recursive: true });
+  renameSync(at.home, `${at.home}-renamed`);
+  await assert.rejects(startEmbedded({ ...copy, log: silent }), (error) => hasCode(error, 'EMBEDDED_PLACE'));
+  rmSync(join(copy.home, 'database'), { recursive: true });
+  await (await startEmbedded({ ...copy, log: silent })).stop();
+});
+
+it('begins anew where the database folder of the home was deleted, and leaves nothing', { skip: !isRoot }, async () => {
+  const at = place();
+  const first = await startEmbedded({ ...at, log: silent });
+  await run(first.url, 'create table gone (id int)');
+  await first.stop();
+  rmSync(join(at.home, 'database'), { recursive: true });
+  const second = await startEmbedded({ ...at, log: silent });
+  assert.equal(await run(second.url, "select from pg_tables where tablename = 'gone'"), 0);
+  assert.equal(readdirSync(join(at.stateFolder, 'homes')).length, 1);
+  await second.stop();
+});
+
+it('finds data elsewhere although the record is damaged', { skip: !isRoot }, async () => {
+  const at = place();
+  const first = await startEmbedded({ ...at, log: silent });
+  await run(first.url, 'create table kept (id int)');
+  await first.stop();
+  writeFileSync(join(at.home, 'database', 'place.json'), '{"version":');
+  const second = await startEmbedded({ ...at, log: silent });
+  assert.equal(await run(second.url, 'select * from kept'), 0);
+  await second.stop();
+});
+
 it('copies binaries that its user cannot read', { skip: !isRoot }, async () => {
   const at = place();
   const copy = copyCode();
@@ -239,7 +288,7 @@ function copyCode(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'potoroo-code-')));
   folders.push(folder);
   const io = 'actors/pocket/persistence/io';
-  const modules = ['binaries', 'embedded', 'place', 'server', 'server-process'].map((name) => `${io}/${name}.js`);
+  const modules = ['anchor', 'binaries', 'embedded', 'place', 'server', 'server-process'].map((name) => `${io}/${name}.js`);
   const shared = ['errors', 'file-lock', 'process-identity', 'whole-file'].map((name) => `runtime/${name}.js`);
   for (const path of [...modules, ...shared]) cpSync(join(DIST, path), join(folder, 'dist', path));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');

@@ -56,10 +56,11 @@ export async function startEmbedded(options: {
   const home = realpathSync(options.home);
   const release = claim(home);
   try {
-    if (identity !== undefined) await removeOrphans(stateFolder, log);
     const binaries = findBinaries(identity, stateFolder, log);
     const place = preparePlace(home, identity, stateFolder, log);
     recordPlace(place, { url: urlOf(place), binaries: binaries.folder });
+    // Not before: a home that was moved to another disk has just been connected with its data again.
+    if (identity !== undefined) await removeOrphans(stateFolder, log);
     const context: ServerContext = { binaries, identity, place, logFile: join(home, 'logs', 'postgres.log'), log };
     await stopLeftover(place.data, log);
     await initialise(context);

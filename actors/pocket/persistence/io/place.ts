@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -12,10 +12,11 @@ import {
   statSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Logger } from 'pino';
-import { CodedError } from '../../../../runtime/errors.ts';
+import { CodedError, hasCode } from '../../../../runtime/errors.ts';
 import { writeWhole } from '../../../../runtime/whole-file.ts';
+import { ADRIFT, anchor, anchorLinks, isAnchored } from './anchor.ts';
 import type { Identity } from './binaries.ts';
 
 /** Where the server of one home lives. Recorded in `<home>/database/place.json`. */
@@ -23,8 +24,6 @@ export interface Place {
   readonly version: 1;
   /** The home this was made for, as a real path. */
   readonly home: string;
-  /** Device of the home: a home on a disk that is not mounted is not gone. */
-  readonly device: number;
   readonly data: string;
   readonly socket: string;
 }
@@ -40,30 +39,44 @@ export function preparePlace(home: string, identity: Identity | undefined, state
   const folder = join(home, 'database');
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const real = realpathSync(home);
-  const record = join(folder, 'place.json');
-  const recorded = readPlace(record);
-  const place = recorded === undefined ? choosePlace(real, identity, stateFolder) : movedPlace(recorded, real);
-  if (recorded === undefined && existsSync(record)) replaceDamaged(record, place, log);
+  const recorded = readPlace(recordOf(real));
+  const place = recorded === undefined ? newPlace(real, identity, stateFolder, log) : recordedPlace(recorded, real);
   if (recorded !== undefined && !existsSync(place.data)) {
     log.warn({ data: place.data }, 'the database of this home is gone: starting with an empty one');
   }
   for (const directory of [dirname(place.data), place.socket]) ownDirectory(directory, identity);
+  if (!isInside(place)) anchor(real, dirname(place.data));
   return place;
 }
 
 /** Writes the record into the home and, where the data is elsewhere, beside the data. */
 export function recordPlace(place: Place, connection: { url: string; binaries: string }): void {
   const record = `${JSON.stringify({ ...place, ...connection }, null, 2)}\n`;
-  writeWhole(join(place.home, 'database', 'place.json'), record);
-  if (!place.data.startsWith(`${place.home}/`)) writeWhole(join(dirname(place.data), 'place.json'), record);
+  writeWhole(recordOf(place.home), record);
+  if (!isInside(place)) writeWhole(join(dirname(place.data), 'place.json'), record);
+}
+
+function isInside(place: Place): boolean {
+  return place.data.startsWith(`${place.home}/`);
+}
+
+function recordOf(home: string): string {
+  return join(home, 'database', 'place.json');
+}
+
+function newPlace(home: string, identity: Identity | undefined, stateFolder: string, log: Logger): Place {
+  return existsSync(recordOf(home)) ? lostPlace(home, stateFolder, log) : choosePlace(home, identity, stateFolder);
 }
 
 /**
- * A damaged record is written anew if the database is where it would be put today. If it is not, it may be
- * elsewhere (the home was renamed since), and an empty one in its stead would look like a loss.
+ * The place of a home whose record is damaged: inside of it, or where its anchor is. Where neither has a database it may
+ * still be elsewhere, and an empty one in its stead would look like a loss.
  * @throws EMBEDDED_PLACE
  */
-function replaceDamaged(record: string, place: Place, log: Logger): void {
+function lostPlace(home: string, stateFolder: string, log: Logger): Place {
+  const record = recordOf(home);
+  const folder = foldersIn(stateFolder).find((one) => isAnchored(home, one));
+  const place = folder === undefined ? inside(home) : outside(home, folder);
   if (!existsSync(place.data)) {
     throw new CodedError(
       'EMBEDDED_PLACE',
@@ -73,52 +86,76 @@ function replaceDamaged(record: string, place: Place, log: Logger): void {
     );
   }
   log.warn({ record, data: place.data }, 'the record of the database was damaged: it is written anew');
+  return place;
 }
 
+/**
+ * Elsewhere every choice is a new folder: one of the same home's path may belong to a home that was renamed, or may be
+ * about to be removed by another node.
+ */
 function choosePlace(home: string, identity: Identity | undefined, stateFolder: string): Place {
-  const key = createHash('sha256').update(home).digest('hex').slice(0, 12);
-  const inside = identity === undefined || canEnter(join(home, 'database'), identity);
-  if (!inside) openStateFolder(stateFolder);
-  const folder = inside ? join(home, 'database', 'server') : join(stateFolder, 'homes', key);
+  if (identity === undefined || canEnter(join(home, 'database'), identity)) return inside(home);
+  openStateFolder(stateFolder);
+  return outside(home, join(homesIn(stateFolder), randomBytes(6).toString('hex')));
+}
+
+function inside(home: string): Place {
+  return placeIn(join(home, 'database', 'server'), home, createHash('sha256').update(home).digest('hex').slice(0, 12));
+}
+
+function outside(home: string, folder: string): Place {
+  return placeIn(folder, home, basename(folder));
+}
+
+/** @param name tells the socket from others where it must lie in the temporary directory */
+function placeIn(folder: string, home: string, name: string): Place {
   const near = join(folder, 'socket');
   const fits = Buffer.byteLength(near) <= MAX_SOCKET_DIRECTORY_BYTES;
-  const socket = fits ? near : join(shortTemporary(), `potoroo-${key}`);
-  return { version: 1, home, device: statSync(home).dev, data: join(folder, 'data'), socket };
+  const socket = fits ? near : join(shortTemporary(), `potoroo-${name}`);
+  return { version: 1, home, data: join(folder, 'data'), socket };
 }
 
-/** A home may be renamed: its data stays where it is, or moves with it. A copy of a home must not share data. */
-function movedPlace(place: Place, home: string): Place {
-  if (place.home === home) return place;
-  const inside = place.data.startsWith(`${place.home}/`);
-  if (inside) return { ...place, ...relocate(place, home) };
-  const original = readPlace(join(place.home, 'database', 'place.json'));
-  if (original?.data === place.data) {
+function homesIn(stateFolder: string): string {
+  return join(stateFolder, 'homes');
+}
+
+function foldersIn(stateFolder: string): string[] {
+  const homes = homesIn(stateFolder);
+  return existsSync(homes) ? readdirSync(homes).map((name) => join(homes, name)) : [];
+}
+
+/**
+ * A home may be renamed: its data stays where it is, or moves with it. A copy of a home must not share data.
+ * @throws EMBEDDED_PLACE
+ */
+function recordedPlace(place: Place, home: string): Place {
+  if (isInside(place)) return place.home === home ? place : inside(home);
+  if (isElsewhere(place, home)) {
     throw new CodedError(
       'EMBEDDED_PLACE',
-      `${home} is a copy of ${place.home} and its record names the same database. ` +
-        `Delete ${home}/database to give the copy a database of its own.`,
+      `${home} is a copy of another home (${place.home} when that was last started) and its record names the same ` +
+        `database. Delete ${home}/database to give the copy a database of its own.`,
       { home, original: place.home },
     );
   }
-  return { ...place, home, device: statSync(home).dev };
+  return { ...place, home };
 }
 
-function relocate(place: Place, home: string): Pick<Place, 'home' | 'device' | 'data' | 'socket'> {
-  const data = join(home, place.data.slice(place.home.length + 1));
-  const near = join(dirname(data), 'socket');
-  const key = createHash('sha256').update(home).digest('hex').slice(0, 12);
-  const fits = Buffer.byteLength(near) <= MAX_SOCKET_DIRECTORY_BYTES;
-  return {
-    home,
-    device: statSync(home).dev,
-    data,
-    socket: fits ? near : join(shortTemporary(), `potoroo-${key}`),
-  };
+/** True if the data belongs to a home that exists and is not this one. */
+function isElsewhere(place: Place, home: string): boolean {
+  const folder = dirname(place.data);
+  if (isAnchored(home, folder)) return false;
+  return anchorLinks(folder) > ADRIFT || (place.home !== home && isClaimed(place));
+}
+
+/** True if there is a home where this was made for one, and its record names this data. */
+function isClaimed(place: Place): boolean {
+  return readPlace(recordOf(place.home))?.data === place.data;
 }
 
 /** The server's user must pass through it, whatever the umask of this process. */
 function openStateFolder(stateFolder: string): void {
-  for (const directory of [stateFolder, join(stateFolder, 'homes')]) {
+  for (const directory of [stateFolder, homesIn(stateFolder)]) {
     mkdirSync(directory, { recursive: true });
     chmodSync(directory, 0o755);
   }
@@ -181,30 +218,28 @@ function readPlace(path: string): Place | undefined {
   }
 }
 
-/**
- * Data in the state folder whose home was deleted. Never one whose home lies on a disk that is merely absent:
- * the nearest directory above that exists must be on the device the home was on.
- */
+/** Data in the state folder whose home was deleted, or was given another database. */
 export function orphanedPlaces(stateFolder: string): Place[] {
-  const homes = join(stateFolder, 'homes');
-  if (!existsSync(homes)) return [];
   const places: Place[] = [];
-  for (const name of readdirSync(homes)) {
-    const place = readPlace(join(homes, name, 'place.json'));
-    if (place !== undefined && dirname(place.data) === join(homes, name) && homeIsGone(place)) places.push(place);
+  for (const folder of foldersIn(stateFolder)) {
+    const place = readPlace(join(folder, 'place.json'));
+    // A home that was restored from a backup is not anchored until it is started.
+    if (place === undefined || anchorLinks(folder) !== ADRIFT || isClaimed(place)) continue;
+    // Not what the record says is removed: the server's user may write there.
+    places.push(outside(place.home, folder));
   }
   return places;
 }
 
-function homeIsGone(place: Place): boolean {
-  if (existsSync(place.home)) return readPlace(join(place.home, 'database', 'place.json'))?.data !== place.data;
-  let above = dirname(place.home);
-  while (!existsSync(above)) above = dirname(above);
-  return statSync(above).dev === place.device;
-}
-
-/** Deletes what an orphaned place holds; its server must be stopped. */
+/** Deletes what an orphaned place holds; its server must be stopped. Several nodes may do it at once. */
 export function removePlace(place: Place): void {
-  rmSync(place.socket, { recursive: true, force: true });
-  rmSync(dirname(place.data), { recursive: true, force: true });
+  try {
+    // The folder, and with it what shows that it is an orphan, comes last: a removal that is cut off is done again.
+    for (const path of [place.socket, place.data, dirname(place.data)]) {
+      rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+    }
+  } catch (error) {
+    // Another node was faster.
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
 }
