@@ -308,6 +308,10 @@ test('a database that accepts but never answers is given up', async () => {
   const node = await start({ statement_timeout_ms: 100 }, `postgresql://a@127.0.0.1:${port}/b`);
   const answer = await node.get('/v1/query/height');
   assert.deepEqual([answer.status, answer.body.code], [503, 'DATABASE_UNAVAILABLE']);
+  // A probe is answered before a query of the longest allowed time would be.
+  const probed = await start({ statement_timeout_ms: 60_000 }, `postgresql://a@127.0.0.1:${port}/b`);
+  const { body } = await probed.get('/v1/health');
+  assert.deepEqual([body.ready, body.reasons], [false, ['database: DATABASE_UNAVAILABLE']]);
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => mute.close(resolve));
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { pino } from 'pino';
 import { systemClock } from '../../../../runtime/clock.ts';
 import { hasCode } from '../../../../runtime/errors.ts';
 import { connect, silent, type TestServer, testServer } from '../testing/harness.ts';
@@ -9,8 +10,8 @@ import { MIGRATIONS } from './migrations/index.ts';
 
 describe('database', () => {
   let server: TestServer;
-  const open = (url: string, schema = 'potoroo') =>
-    new Database({ url, schema, poolSize: 2, clock: systemClock, log: silent, onRetry: () => undefined });
+  const open = (url: string, schema = 'potoroo', log = silent) =>
+    new Database({ url, schema, poolSize: 2, clock: systemClock, log, onRetry: () => undefined });
   const soon = () => Date.now() + 300;
 
   before(async () => {
@@ -77,6 +78,16 @@ describe('database', () => {
     assert.equal((await sql`select to_regclass('half') as half`)[0]?.half, null);
     await sql.end();
     await Promise.all(databases.map((database) => database.close()));
+  });
+
+  it('says that a server is silent, and that it answers again', async () => {
+    const lines: string[] = [];
+    const log = pino({}, { write: (line) => lines.push((JSON.parse(line) as { msg: string }).msg) });
+    const database = open(server.url, 'public', log);
+    await database.run(soon(), (sql) => sql`select 1`);
+    await database.run(Date.now() + 10_000, (sql) => sql`select pg_sleep(3.3)`);
+    assert.deepEqual(lines, ['the database does not answer: waiting for it', 'the database answers again']);
+    await database.close();
   });
 
   it('takes the connections of a transaction that failed back into use', async () => {

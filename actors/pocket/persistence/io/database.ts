@@ -16,6 +16,8 @@ const MAX_WAIT_MS = 25_000;
 /** A local server is back within 150 ms, and an attempt costs little: no vote should wait for our patience. */
 const FIRST_DELAY_MS = 20;
 const MAX_DELAY_MS = 200;
+/** A stopped server keeps its connections and says nothing. Far more than any statement takes, less than any ask waits. */
+const SILENCE_MS = 3_000;
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -44,6 +46,8 @@ export class Database {
   readonly #writer: Client;
   #writing: Promise<unknown> = Promise.resolve();
   #downSince_ms: number | null = null;
+  /** When the server last answered. */
+  #heard_ms = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** @throws DATABASE_URL_INVALID */
@@ -63,7 +67,8 @@ export class Database {
    * @throws DATABASE_UNREACHABLE, DATABASE_REFUSED
    */
   run<T>(deadline_ms: number, work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#repeat(deadline_ms, () => this.#readers.use(ATTEMPT_TIMEOUT_MS, work));
+    const attempt = () => this.#noticing(() => this.#readers.use(ATTEMPT_TIMEOUT_MS, work));
+    return this.#repeat(deadline_ms, attempt);
   }
 
   /**
@@ -76,8 +81,10 @@ export class Database {
     work: (tx: Transaction) => Promise<T>,
     attempt_ms = ATTEMPT_TIMEOUT_MS,
   ): Promise<T> {
-    const attempt = (sql: Sql, losses: () => number) => inTransaction(sql, losses, work);
-    const turn = this.#writing.then(() => this.#repeat(deadline_ms, () => this.#writer.use(attempt_ms, attempt)));
+    const once = () => this.#writer.use(attempt_ms, (sql, losses) => inTransaction(sql, losses, work));
+    // What may take long is silent for long.
+    const attempt = attempt_ms > ATTEMPT_TIMEOUT_MS ? once : () => this.#noticing(once);
+    const turn = this.#writing.then(() => this.#repeat(deadline_ms, attempt));
     this.#writing = turn.catch(() => undefined);
     return turn;
   }
@@ -97,7 +104,7 @@ export class Database {
         return result;
       } catch (error) {
         if (this.#closed || !isConnectionError(error)) throw coded(error, this.address);
-        this.#down(error);
+        this.#down((error as { code?: string }).code, clock.now());
         if (clock.now() + delay_ms > until_ms) throw coded(error, this.address);
         this.#options.onRetry();
         await new Promise<void>((resolve) => clock.after(delay_ms, resolve));
@@ -105,14 +112,31 @@ export class Database {
     }
   }
 
-  #down(error: unknown): void {
+  /** Does a piece of work; if the server is silent meanwhile, the log says so. */
+  async #noticing<T>(work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#options;
+    const began_ms = clock.now();
+    // In two halves: after a suspension of this process the first is over at once, and the answer comes before the second.
+    let cancel = clock.after(SILENCE_MS / 2, () => {
+      cancel = clock.after(SILENCE_MS / 2, () => {
+        if (this.#heard_ms <= began_ms) this.#down('NO_ANSWER', began_ms);
+      });
+    });
+    try {
+      return await work();
+    } finally {
+      cancel();
+    }
+  }
+
+  #down(code: string | undefined, since_ms: number): void {
     if (this.#downSince_ms !== null) return;
-    this.#downSince_ms = this.#options.clock.now();
-    const code = (error as { code?: string }).code;
+    this.#downSince_ms = since_ms;
     this.#options.log.warn({ database: this.address, code }, 'the database does not answer: waiting for it');
   }
 
   #up(): void {
+    this.#heard_ms = this.#options.clock.now();
     if (this.#downSince_ms === null) return;
     const waited_ms = this.#options.clock.now() - this.#downSince_ms;
     this.#downSince_ms = null;

@@ -40,12 +40,17 @@ export class Database {
     this.#sql = this.#connect();
   }
 
-  /** Runs one query. @throws RPC_BUSY, QUERY_TIMEOUT, DATABASE_UNAVAILABLE */
-  async query<T>(name: string, run: (sql: Sql) => Promise<T>): Promise<T> {
+  /**
+   * Runs one query.
+   * @param patience_ms after which the asker is told that the database is away, although it may answer yet
+   * @throws RPC_BUSY, QUERY_TIMEOUT, DATABASE_UNAVAILABLE
+   */
+  async query<T>(name: string, run: (sql: Sql) => Promise<T>, patience_ms?: number): Promise<T> {
     const { metrics } = this.#options;
     const done = metrics.query.startTimer({ query: name });
     try {
-      return await this.#gate.run(() => this.#withDeadline(run));
+      const answer = this.#gate.run(() => this.#withDeadline(run));
+      return await (patience_ms === undefined ? answer : this.#atMost(patience_ms, answer));
     } catch (error) {
       const coded = databaseError(error);
       metrics.queryErrors.inc({ code: toErrorRecord(coded).code });
@@ -60,13 +65,20 @@ export class Database {
     await this.#sql.end({ timeout: CLOSE_TIMEOUT_S });
   }
 
+  #atMost<T>(limit_ms: number, answer: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const cancel = this.#options.clock.after(limit_ms, () => reject(silent(limit_ms)));
+      answer.then(resolve, reject).finally(cancel);
+    });
+  }
+
   #withDeadline<T>(run: (sql: Sql) => Promise<T>): Promise<T> {
     const sql = this.#sql;
     const limit_ms = this.#options.statementTimeout_ms + GRACE_MS;
     return new Promise<T>((resolve, reject) => {
       const cancel = this.#options.clock.after(limit_ms, () => {
         this.#replace(sql);
-        reject(new CodedError('DATABASE_UNAVAILABLE', `the database did not answer within ${limit_ms} ms`));
+        reject(silent(limit_ms));
       });
       run(sql).then(resolve, reject).finally(cancel);
     });
@@ -98,6 +110,10 @@ export class Database {
       },
     });
   }
+}
+
+function silent(limit_ms: number): CodedError {
+  return new CodedError('DATABASE_UNAVAILABLE', `the database did not answer within ${limit_ms} ms: repeat later`);
 }
 
 /** A unix socket stands percent-encoded in the URL, where postgres.js does not decode it. */

@@ -13,6 +13,8 @@ import type { Database, Sql } from './database.ts';
 /** Transactions after which a tx_hashes answer ends: about 3.5 MB of JSON. */
 const MAX_HASHES = 50_000n;
 const FEE_PARAMETER = 'message_send_fee';
+/** Probes of health, who wait some seconds at most, ask for the tip: it is one row of an index. */
+const TIP_PATIENCE_MS = 2_000;
 
 export interface BlockRecord {
   readonly header: Header;
@@ -44,6 +46,7 @@ export function queries(database: Database) {
       'tip',
       (sql) => sql<{ tip: bigint | null }[]>`
       select max(height) as tip from v_blocks`,
+      TIP_PATIENCE_MS,
     );
     return present(row?.tip);
   };
