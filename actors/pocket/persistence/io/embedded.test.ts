@@ -288,7 +288,9 @@ function copyCode(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'potoroo-code-')));
   folders.push(folder);
   const io = 'actors/pocket/persistence/io';
-  const modules = ['anchor', 'binaries', 'embedded', 'place', 'server', 'server-process'].map((name) => `${io}/${name}.js`);
+  const modules = ['anchor', 'binaries', 'embedded', 'place', 'server', 'server-process'].map(
+    (name) => `${io}/${name}.js`,
+  );
   const shared = ['errors', 'file-lock', 'process-identity', 'whole-file'].map((name) => `runtime/${name}.js`);
   for (const path of [...modules, ...shared]) cpSync(join(DIST, path), join(folder, 'dist', path));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
