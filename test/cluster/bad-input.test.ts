@@ -18,7 +18,8 @@ import { toHex } from '../../actors/pocket/chain/hex.ts';
 import { POOL_DAO } from '../../actors/pocket/chain/pools.ts';
 import { publicKeyOf } from '../../wasm/ed25519.ts';
 import { BrokenHome } from '../support/broken-home.ts';
-import { exchange, OneNode, type Outcome, potoroo, until } from '../support/one-node.ts';
+import { type Outcome, potoroo, until } from '../support/command.ts';
+import { exchange, OneNode } from '../support/one-node.ts';
 import { encodeRaw, otherSignature, type RawTransaction, rawTransaction } from '../support/raw-transaction.ts';
 
 /**
@@ -433,7 +434,7 @@ describe('a home that is broken', { timeout: 240_000 }, () => {
 });
 
 function databaseUrl(): string {
-  return node.entry.psql_url.split('?')[0]!;
+  return node.entry.psql_url!.split('?')[0]!;
 }
 
 function duplicateAccount(text: string): string {

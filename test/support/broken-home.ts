@@ -17,7 +17,7 @@ export class BrokenHome {
     for (const part of ['genesis.json', 'keys'])
       cpSync(join(original, part), join(this.home, part), { recursive: true });
     const config: NodeConfigInput = {
-      database: { url: node.entry.psql_url.split('?')[0]!, schema: name },
+      database: { url: node.entry.psql_url!.split('?')[0]!, schema: name },
       p2p: { listen: ['/ip4/127.0.0.1/tcp/0'] },
       rpc: { port: 0 },
       telemetry: { port: 0 },

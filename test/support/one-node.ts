@@ -1,52 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { fromHex } from '../../actors/pocket/chain/hex.ts';
-
-const BIN = fileURLToPath(new URL('../../../bin/potoroo', import.meta.url));
-const POLL_ms = 100;
-/** A loaded machine of two cores needs tens of seconds for what takes five. */
-const LIMIT_ms = 60_000;
-
-/** A node waits 25 s for its database before it gives up. */
-const COMMAND_LIMIT_ms = 45_000;
-
-export async function until<T>(
-  what: string,
-  look: () => T | undefined | Promise<T | undefined>,
-  limit_ms = LIMIT_ms,
-): Promise<T> {
-  const end = performance.now() + limit_ms;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > end) throw new Error(`not within ${limit_ms} ms: ${what}`);
-    await sleep(POLL_ms);
-  }
-}
-
-export interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command line to its end. A signal counts as no exit code. */
-export function potoroo(...parameters: string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [BIN, ...parameters],
-      { timeout: COMMAND_LIMIT_ms },
-      (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
-    );
-    child.stdin?.end();
-  });
-}
+import type { NodeStatus } from '../../cli/localnet/files.ts';
+import { until } from './command.ts';
+import { LocalNetwork } from './local-network.ts';
 
 /** Sends bytes to a port and collects what comes back until the other end closes. */
 export function exchange(port: number, bytes: Uint8Array | string): Promise<string> {
@@ -67,63 +25,34 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-interface NodeEntry {
-  state: string;
-  pid: number;
-  home: string;
-  log: string;
-  rpc_url: string;
-  metrics_url: string;
-  p2p_address: string;
-  psql_url: string;
-  ports: { rpc: number; metrics: number; p2p: number };
-}
-
 /** A network of one validator in a process of its own, seen from outside. */
 export class OneNode {
   readonly directory: string;
-  readonly #process: ChildProcess;
-  readonly #exit: Promise<number | null>;
-  #output = '';
+  readonly #network: LocalNetwork;
 
   private constructor(directory: string) {
     this.directory = directory;
-    this.#process = spawn(process.execPath, [BIN, 'localnet', '--validators', '1', '--dir', directory], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#exit = once(this.#process, 'close').then(([code]) => code as number | null);
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      stream?.on('data', (chunk) => {
-        this.#output += chunk;
-      });
-    }
+    this.#network = new LocalNetwork(directory, '--validators', '1');
   }
 
   /** Resolves once it has committed a block. */
   static async start(directory: string): Promise<OneNode> {
     const node = new OneNode(directory);
-    const height = (): Promise<number> => node.height().catch(() => 0);
-    await until('the first block', async () => ((await height()) > 0 ? true : undefined)).catch((error) => {
-      throw new Error(`${error.message}\n${node.#output}`);
-    });
+    await node.#network.reaches(1);
     return node;
   }
 
-  get entry(): NodeEntry {
-    return this.#status.nodes[0]!;
+  get entry(): NodeStatus {
+    return this.#network.node(1);
   }
 
   get networkId(): string {
-    return this.#status.network_id;
-  }
-
-  get #status(): { network_id: string; nodes: NodeEntry[] } {
-    return JSON.parse(readFileSync(join(this.directory, 'localnet.json'), 'utf8'));
+    return this.#network.status.network_id;
   }
 
   /** All that the node and the process around it have written. */
   get log(): string {
-    return this.#output + readFileSync(this.entry.log, 'utf8');
+    return this.#network.output + readFileSync(this.entry.log, 'utf8');
   }
 
   /** Seeds of the funded accounts. */
@@ -169,9 +98,8 @@ export class OneNode {
   }
 
   /** Stops it in order, once; resolves with the exit code. */
-  async stop(): Promise<number | null> {
-    this.#process.kill('SIGTERM');
-    return this.#exit;
+  stop(): Promise<number | null> {
+    return this.#network.end();
   }
 }
 
