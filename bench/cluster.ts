@@ -2,40 +2,27 @@
  * Measures a local network under load: throughput, latency, CPU per committed transaction by part, memory.
  * Everything is measured from outside, on the command that users run.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { arch, cpus, platform, release, tmpdir, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { NodeStatus } from '../cli/localnet/files.ts';
+import type { LocalNetwork } from '../test/support/local-network.ts';
 import { durations, parseExposition, type Sample, threadCpu } from './exposition.ts';
+import { inWords, type Machine, machine, RESULTS, reportOf, today, withNetwork, writeResult } from './measure.ts';
 import { ProcessTable } from './processes.ts';
 
-/** From the compiled file back to the repository. */
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Until caches are warm and the mempools have found their level. */
 const WARM_UP_ms = 8_000;
 /** The load outlasts the window by so much. */
 const MARGIN_s = 2;
-const START_LIMIT_ms = 120_000;
 
 const { values: flags } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     load: { type: 'string', default: 'max' },
     validators: { type: 'string', default: '4' },
-    out: { type: 'string', default: join(ROOT, 'bench', 'results') },
+    out: { type: 'string', default: RESULTS },
   },
 });
-
-interface NodeEntry {
-  pid: number;
-  state: string;
-  rpc_url: string;
-  metrics_url: string;
-}
 
 /** What the counters of everything said at one moment. */
 interface Reading {
@@ -45,41 +32,19 @@ interface Reading {
   readonly processes: ProcessTable;
 }
 
-function nodesOf(directory: string): NodeEntry[] {
-  try {
-    return (JSON.parse(readFileSync(join(directory, 'localnet.json'), 'utf8')) as { nodes: NodeEntry[] }).nodes;
-  } catch {
-    return [];
-  }
-}
-
 async function get(url: string): Promise<string> {
   const response = await fetch(url);
   return response.text();
 }
 
-async function heightOf(node: NodeEntry): Promise<number> {
-  return (JSON.parse(await get(`${node.rpc_url}/v1/query/height`)) as { height: number }).height;
-}
-
-async function read(nodes: readonly NodeEntry[]): Promise<Reading> {
-  const texts = await Promise.all(nodes.map((node) => get(`${node.metrics_url}/metrics`)));
-  const height = await heightOf(nodes[0]!);
+async function read(network: LocalNetwork): Promise<Reading> {
+  const texts = await Promise.all(network.nodes.map((node) => get(`${node.metrics_url}/metrics`)));
+  const height = await network.height(1);
   return { at_ms: Date.now(), height, metrics: texts.map(parseExposition), processes: new ProcessTable() };
 }
 
-async function untilRunning(directory: string): Promise<NodeEntry[]> {
-  const end = Date.now() + START_LIMIT_ms;
-  while (Date.now() < end) {
-    const nodes = nodesOf(directory);
-    if (nodes.length > 0 && nodes.every((node) => node.state === 'running')) return nodes;
-    await sleep(200);
-  }
-  throw new Error('the local network did not start');
-}
-
 /** Transactions in the blocks after `from` up to `to`. */
-async function transactionsBetween(node: NodeEntry, from: number, to: number): Promise<number> {
+async function transactionsBetween(node: NodeStatus, from: number, to: number): Promise<number> {
   let count = 0;
   for (let next = from + 1; next <= to; ) {
     const last = Math.min(to, next + 99);
@@ -154,19 +119,9 @@ function durationsBetween(begin: Reading, end: Reading, blocks: number): Measure
   return Object.fromEntries(rows.sort(([a], [b]) => a.localeCompare(b)));
 }
 
-function machine() {
-  return {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    memory_gb: Math.round(totalmem() / 2 ** 30),
-    system: `${platform()} ${release()} ${arch()}`,
-    node: process.version,
-  };
-}
-
 interface Result {
   date: string;
-  machine: ReturnType<typeof machine>;
+  machine: Machine;
   command: string;
   report: Record<string, unknown>;
   measured: Measurement;
@@ -184,7 +139,7 @@ function markdown({ date, machine: m, command, report, measured }: Result): stri
   );
   return `# Cluster, ${date}
 
-\`${command}\` on ${m.cores} × ${m.cpu}, ${m.memory_gb} GB, ${m.system}, Node ${m.node}. All nodes, their databases and
+\`${command}\` on ${inWords(m)}. All nodes, their databases and
 the load driver share this machine. Measured for ${measured.window_s.toFixed(0)} s after ${WARM_UP_ms / 1_000} s of warm-up.
 
 | what | value |
@@ -210,43 +165,25 @@ ${phases.join('\n')}
 `;
 }
 
-async function main(): Promise<number> {
-  const seconds = Number(flags.seconds);
-  const directory = mkdtempSync(join(tmpdir(), 'potoroo-bench-'));
-  const length = String(Math.ceil(seconds + WARM_UP_ms / 1_000 + MARGIN_s));
-  const parameters = ['localnet', '--validators', flags.validators, '--seconds', length, '--load', flags.load];
-  const child = spawn(process.execPath, [join(ROOT, 'bin', 'potoroo'), ...parameters, '--json', '--dir', directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exit = once(child, 'close');
-  let stdout = '';
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  try {
-    const nodes = await untilRunning(directory);
-    await sleep(WARM_UP_ms);
-    const begin = await read(nodes);
-    await sleep(seconds * 1_000);
-    const end = await read(nodes);
-    const transactions = await transactionsBetween(nodes[0]!, begin.height, end.height);
-    const pids = nodes.map((node) => node.pid);
-    const measured = compare(begin, end, transactions, pids, child.pid!);
-    const [code] = (await exit) as [number];
-    const report = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Record<string, unknown>;
-    const date = new Date().toISOString().slice(0, 10);
-    const result = { date, machine: machine(), command: `potoroo ${parameters.join(' ')}`, report, measured };
-    mkdirSync(flags.out, { recursive: true });
-    const name = join(flags.out, `cluster-${date}`);
-    writeFileSync(`${name}.json`, `${JSON.stringify(result, null, 2)}\n`);
-    writeFileSync(`${name}.md`, markdown(result));
-    process.stdout.write(markdown(result));
-    return code;
-  } finally {
-    child.kill('SIGTERM');
-    await exit;
-    rmSync(directory, { recursive: true, force: true });
-  }
+async function measure(network: LocalNetwork, seconds: number): Promise<Measurement> {
+  const nodes = await network.allRunning();
+  await sleep(WARM_UP_ms);
+  const begin = await read(network);
+  await sleep(seconds * 1_000);
+  const end = await read(network);
+  const transactions = await transactionsBetween(nodes[0]!, begin.height, end.height);
+  const pids = nodes.map(({ pid }) => pid!);
+  return compare(begin, end, transactions, pids, network.status.pid!);
 }
 
-process.exitCode = await main();
+const seconds = Number(flags.seconds);
+const length = String(Math.ceil(seconds + WARM_UP_ms / 1_000 + MARGIN_s));
+const parameters = ['--validators', flags.validators, '--seconds', length, '--load', flags.load];
+process.exitCode = await withNetwork([...parameters, '--json'], async (network) => {
+  const measured = await measure(network, seconds);
+  const { code, report } = await reportOf(network);
+  const command = `potoroo localnet ${parameters.join(' ')}`;
+  const result = { date: today(), machine: machine(), command, report, measured };
+  writeResult(flags.out, `cluster-${result.date}`, result, markdown(result));
+  return code;
+});

@@ -52,15 +52,20 @@ export class LocalNetwork {
     return this.nodes[number - 1]!;
   }
 
-  /** As `until`; whoever does not answer yet is asked again. */
-  until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-    const patient = () =>
-      Promise.resolve()
+  /** As `until`; whoever does not answer yet is asked again. @throws once the command has ended */
+  async until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+    const patient = async (): Promise<T | undefined> => {
+      const { exitCode, signalCode } = this.#process;
+      if (exitCode !== null || signalCode !== null) throw new Error(`the network ended (${exitCode ?? signalCode})`);
+      return Promise.resolve()
         .then(look)
         .catch(() => undefined);
-    return until(what, patient, LIMIT_ms).catch((error) => {
-      throw new Error(`${error.message}\n${this.#output}`);
-    });
+    };
+    try {
+      return await until(what, patient, LIMIT_ms);
+    } catch (error) {
+      throw new Error(`${what}: ${error}\n${this.#output}`);
+    }
   }
 
   allRunning(): Promise<readonly NodeStatus[]> {
