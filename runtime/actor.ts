@@ -60,6 +60,8 @@ export interface Context<P extends Protocol, C> {
 /** Metrics of one thread, in prom-client's JSON form (`Registry.getMetricsAsJSON`). */
 export interface Observation {
   readonly actor: string;
+  /** The life of the actor that counted this: the next one begins at 0. */
+  readonly incarnation: number;
   readonly metrics: MetricObjectWithValues<MetricValue<string>>[];
 }
 

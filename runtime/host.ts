@@ -107,7 +107,7 @@ export class ActorHost {
   readonly #registry = new Registry();
   readonly #mailbox: Mailbox;
   readonly #metrics: HostMetrics;
-  readonly #links = new Map<string, { link: Link; listener: boolean }>();
+  readonly #links = new Map<string, { link: Link; incarnation: number; listener: boolean }>();
   readonly #protocols: ReadonlyMap<string, Protocol>;
   readonly #box: BlackBox;
   readonly #quarantine: Quarantine;
@@ -155,7 +155,7 @@ export class ActorHost {
         if (this.#isReady) this.#behaviour?.rebound?.(binding.peer);
         else this.#reboundEarly?.add(binding.peer);
       });
-      this.#links.set(binding.peer, { link, listener: binding.listener });
+      this.#links.set(binding.peer, { link, incarnation: binding.incarnation, listener: binding.listener });
     });
   }
 
@@ -260,12 +260,13 @@ export class ActorHost {
   }
 
   async #observe(): Promise<Observation[]> {
-    const own = { actor: this.#environment.name, metrics: await this.#registry.getMetricsAsJSON() };
-    const asked = [...this.#links].map(async ([actor, { link }]): Promise<Observation[]> => {
+    const { name, incarnation } = this.#environment;
+    const own = { actor: name, incarnation, metrics: await this.#registry.getMetricsAsJSON() };
+    const asked = [...this.#links].map(async ([actor, { link, incarnation }]): Promise<Observation[]> => {
       const options = { timeout_ms: OBSERVE_DEADLINE_ms, trace: '' };
       try {
         const reply = (await link.ask(OP.observe, 0, 'control', {}, options)) as { metrics: Observation['metrics'] };
-        return [{ actor, metrics: reply.metrics }];
+        return [{ actor, incarnation, metrics: reply.metrics }];
       } catch {
         return []; // a thread that is down or late is left out, as `observe` says
       }

@@ -74,6 +74,11 @@ export function telemetryMetrics(registry: Registry) {
       help: 'Metrics left out because two actors declare one name with different types.',
       registers,
     }),
+    untracked: new Gauge({
+      name: 'potoroo_telemetry_untracked_series',
+      help: 'Counters and buckets beyond the 10,000 that are added up over the lives of an actor: they begin at 0 when it is replaced.',
+      registers,
+    }),
     scrapes: new Counter({
       name: 'potoroo_telemetry_scrapes_total',
       help: 'Requests for /metrics.',

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { pino } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Behaviour, Context, Observation } from '../../../runtime/actor.ts';
+import type { Behaviour, Context, Observation, Peer } from '../../../runtime/actor.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import type { CodedError } from '../../../runtime/errors.ts';
+import type { MainProtocol } from '../../../runtime/main-protocol.ts';
 import { systemRandom } from '../../../runtime/random.ts';
 import { type TelemetryConfig, telemetryConfigSchema } from './config.ts';
 import { exposition } from './core/exposition.ts';
@@ -31,6 +32,13 @@ interface Started {
   readonly own: Registry;
 }
 
+/** A main thread that keeps nothing: these tests are about one life. */
+const FORGETFUL_MAIN: Peer<MainProtocol> = {
+  tell: () => false,
+  ask: async () => ({ note: null }) as never,
+  ready: true,
+};
+
 /** Starts the actor on a free port; `observe` stands for the runtime. */
 async function start(
   observe: (own: Observation) => Promise<Observation[]>,
@@ -50,23 +58,22 @@ async function start(
     random: systemRandom,
     log: pino({ level: 'silent' }),
     metrics: own,
-    peer: () => {
-      throw new Error('telemetry uses no peer');
-    },
+    peer: () => FORGETFUL_MAIN as Peer<never>,
     emit: () => {},
-    observe: async () => observe({ actor: 'telemetry', metrics: await own.getMetricsAsJSON() }),
+    observe: async () => observe({ actor: 'telemetry', incarnation: 1, metrics: await own.getMetricsAsJSON() }),
     fail: (error) => {
       throw error;
     },
   };
   running = await definition.start(context);
+  await running.ready?.();
   return { url: readFileSync(address_file, 'utf8').trim(), own };
 }
 
 async function observation(actor: string, fill: (registry: Registry) => void): Promise<Observation> {
   const registry = new Registry();
   fill(registry);
-  return { actor, metrics: await registry.getMetricsAsJSON() };
+  return { actor, incarnation: 1, metrics: await registry.getMetricsAsJSON() };
 }
 
 function height(value: number) {

@@ -3,6 +3,7 @@ import type { Observation } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import type { TelemetryConfig } from '../config.ts';
 import { exposition } from '../core/exposition.ts';
+import type { Totals } from '../core/totals.ts';
 import { processMetrics, type TelemetryMetrics } from '../metrics.ts';
 
 interface CollectorParts {
@@ -10,6 +11,10 @@ interface CollectorParts {
   readonly config: TelemetryConfig;
   readonly metrics: TelemetryMetrics;
   readonly observe: () => Promise<Observation[]>;
+  /** Of this life and the former ones. */
+  readonly totals: Totals;
+  /** Hands the totals over for the next life. */
+  readonly keep: () => Promise<void>;
 }
 
 /** Actor names that are remembered to notice one that is missing; a node has about ten. */
@@ -20,10 +25,10 @@ const MAX_TARGETS = 64;
  * time is left out: a stuck actor must not make the others invisible.
  */
 export function collector(parts: CollectorParts): () => Promise<string> {
-  const { clock, config, metrics } = parts;
+  const { clock, config, metrics, totals } = parts;
   const own = new Registry();
   processMetrics(own);
-  const known = new Set<string>();
+  const known = new Set(totals.actors);
   let kept: Promise<string> | null = null;
   let until_ms = 0;
 
@@ -32,8 +37,13 @@ export function collector(parts: CollectorParts): () => Promise<string> {
     const observations = await withDeadline(clock, config.collect_timeout_ms, parts.observe());
     done();
     noteTargets(known, observations, metrics);
-    const node: Observation = { actor: 'node', metrics: await own.getMetricsAsJSON() };
-    const { text, conflicts } = exposition([node, ...observations]);
+    const sums = totals.add(observations);
+    metrics.untracked.set(totals.refused);
+    // First kept, then shown: what a scraper has seen, the next life must know of.
+    await parts.keep();
+    // The process counts as long as there is anybody to show it: it is the same in every life.
+    const node: Observation = { actor: 'node', incarnation: 1, metrics: await own.getMetricsAsJSON() };
+    const { text, conflicts } = exposition([node, ...sums]);
     if (conflicts > 0) metrics.conflicts.inc(conflicts);
     return text;
   };
