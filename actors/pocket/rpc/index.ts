@@ -1,4 +1,5 @@
 import { type Behaviour, type Context, defineActor } from '../../../runtime/actor.ts';
+import { mainProtocol } from '../../../runtime/main-protocol.ts';
 import { consensusProtocol } from '../consensus/protocol.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
@@ -32,6 +33,7 @@ async function start(context: Context<RpcProtocol, RpcStart>): Promise<Behaviour
     utility: context.peer(utilityProtocol),
     consensus: context.peer(consensusProtocol),
     p2p: context.peer(p2pProtocol),
+    supervisor: context.peer(mainProtocol),
   };
   const app = await createApi(parts);
   return {
@@ -47,7 +49,7 @@ async function start(context: Context<RpcProtocol, RpcStart>): Promise<Behaviour
 
 export default defineActor<RpcProtocol, RpcStart>({
   protocol: rpcProtocol,
-  uses: [utilityProtocol, consensusProtocol, p2pProtocol],
+  uses: [utilityProtocol, consensusProtocol, p2pProtocol, mainProtocol],
   listens: [],
   start,
 });

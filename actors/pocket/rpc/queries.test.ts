@@ -251,8 +251,20 @@ test('health is ready while all parts answer and nothing is being fetched', asyn
   answers.healthAnswer.parse(ready.body);
   assert.deepEqual(
     [ready.status, ready.body],
-    [200, { live: true, ready: true, reasons: [], height: BLOCKS, peers: 1, syncing: false }],
+    [200, { live: true, ready: true, degraded: false, reasons: [], height: BLOCKS, peers: 1, syncing: false }],
   );
+});
+
+test('a node without telemetry is degraded, and serves', async () => {
+  const peers = wellPeers();
+  const resting = { name: 'telemetry', phase: 'resting', reason: 'PORT_BUSY', restarts: 10 };
+  peers.main.status = async () => ({ actors: [resting] });
+  const node = await startNode(peers, {}, server.url);
+  running.push(node);
+  const { status, body } = await node.get('/v1/health/ready');
+  answers.healthAnswer.parse(body);
+  const expected = [200, true, true, ['telemetry: RESTING PORT_BUSY']];
+  assert.deepEqual([status, body.ready, body.degraded, body.reasons], expected);
 });
 
 test('the pool cannot write', async () => {

@@ -246,7 +246,15 @@ test('without a database queries say so and everything else works', async () => 
     [health.status, health.body],
     [
       200,
-      { live: true, ready: false, reasons: ['database: DATABASE_UNAVAILABLE'], height: -1, peers: 1, syncing: false },
+      {
+        live: true,
+        ready: false,
+        degraded: true,
+        reasons: ['database: DATABASE_UNAVAILABLE'],
+        height: -1,
+        peers: 1,
+        syncing: false,
+      },
     ],
   );
   assert.equal((await node.get('/v1/health/ready')).status, 503);

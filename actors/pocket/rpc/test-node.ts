@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import type { Behaviour, Context, Peer } from '../../../runtime/actor.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { CodedError } from '../../../runtime/errors.ts';
+import type { MainProtocol } from '../../../runtime/main-protocol.ts';
 import type { Protocol } from '../../../runtime/protocol.ts';
 import { systemRandom } from '../../../runtime/random.ts';
 import type { ConsensusProtocol } from '../consensus/protocol.ts';
@@ -17,6 +18,7 @@ export interface Peers {
   utility: { ready: boolean } & Pick<Asks<UtilityProtocol>, 'submit' | 'pending'>;
   consensus: Pick<Asks<ConsensusProtocol>, 'state'>;
   p2p: Pick<Asks<P2pProtocol>, 'peers'>;
+  main: Pick<Asks<MainProtocol>, 'status'>;
 }
 
 type Asks<P extends Protocol> = {
@@ -70,6 +72,7 @@ export function wellPeers(): Peers {
       }),
     },
     p2p: { peers: async () => ({ self, peers: [{ ...self, peerId: 'you' }] }) },
+    main: { status: async () => ({ actors: [] }) },
   };
 }
 

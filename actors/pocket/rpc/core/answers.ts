@@ -24,7 +24,10 @@ export const healthAnswer = z
   .strictObject({
     live: z.boolean().describe('Always true: the node answers.'),
     ready: z.boolean().describe('True if the node follows the chain and serves every route.'),
-    reasons: z.array(z.string()).describe('Why it is not ready, as codes.'),
+    degraded: z.boolean().describe('True if a part of the node does not run or does not answer.'),
+    reasons: z
+      .array(z.string())
+      .describe('Why it is not ready or is degraded: `part: CODE`, or `actor: STATE CODE` with the code of its death.'),
     height: integer('Latest committed height; -1 while the database is away.'),
     peers: z.int().describe('Connected peers; -1 while the network is restarting.'),
     syncing: z.boolean().describe('True while missed blocks are being fetched.'),

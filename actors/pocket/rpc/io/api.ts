@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Peer } from '../../../../runtime/actor.ts';
+import type { MainProtocol } from '../../../../runtime/main-protocol.ts';
 import type { ConsensusProtocol } from '../../consensus/protocol.ts';
 import type { P2pProtocol } from '../../p2p/protocol.ts';
 import type { UtilityProtocol } from '../../utility/protocol.ts';
@@ -16,14 +17,15 @@ export interface ApiParts extends ServerParts {
   readonly utility: Peer<UtilityProtocol>;
   readonly consensus: Peer<ConsensusProtocol>;
   readonly p2p: Peer<P2pProtocol>;
+  readonly supervisor: Peer<MainProtocol>;
 }
 
 /** The server with every route, not yet listening. */
 export async function createApi(parts: ApiParts): Promise<FastifyInstance> {
-  const { config, clock, version, consensus, p2p, utility, metrics } = parts;
+  const { config, clock, version, consensus, p2p, supervisor, utility, metrics } = parts;
   const app = await createServer(parts);
   const read = queries(parts.database);
-  nodeRoutes(app, { clock, version, consensus, p2p, queries: read });
+  nodeRoutes(app, { clock, version, consensus, p2p, supervisor, queries: read });
   clientRoutes(app, {
     utility,
     metrics,

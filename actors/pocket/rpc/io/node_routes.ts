@@ -2,10 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../../runtime/errors.ts';
+import type { MainProtocol } from '../../../../runtime/main-protocol.ts';
 import type { ConsensusProtocol } from '../../consensus/protocol.ts';
 import type { P2pProtocol, PeerInfo } from '../../p2p/protocol.ts';
 import { consensusStateAnswer, errorAnswer, type HealthAnswer, healthAnswer, peersAnswer } from '../core/answers.ts';
 import { cached } from '../core/cached.ts';
+import { type Finding, healthOf } from '../core/health.ts';
 import type { Queries } from './queries.ts';
 
 /** Health is asked by probes and load balancers, many times a second: how long one answer serves all of them. */
@@ -20,6 +22,7 @@ interface NodeParts {
   readonly version: string;
   readonly consensus: Peer<ConsensusProtocol>;
   readonly p2p: Peer<P2pProtocol>;
+  readonly supervisor: Peer<MainProtocol>;
   readonly queries: Queries;
 }
 
@@ -35,7 +38,7 @@ export function nodeRoutes(app: FastifyInstance, parts: NodeParts): void {
     {
       schema: {
         tags: ['node'],
-        summary: 'Liveness, and what readiness hangs on. Answers 200 while the node lives.',
+        summary: 'Liveness, readiness, and what is missing. Answers 200 while the node lives.',
         response: { 200: healthAnswer },
       },
     },
@@ -94,29 +97,28 @@ export function nodeRoutes(app: FastifyInstance, parts: NodeParts): void {
   );
 }
 
-/** Asks every part; one that fails gives a reason and leaves its figure at -1. */
-async function askHealth({ queries, consensus, p2p }: NodeParts): Promise<HealthAnswer> {
-  const reasons: string[] = [];
-  const orReason = <T>(part: string, answer: Promise<T>): Promise<T | null> =>
-    answer.catch((error: unknown) => {
-      reasons.push(`${part}: ${toErrorRecord(error).code}`);
-      return null;
-    });
+/** Asks every part and the supervisor. */
+async function askHealth({ queries, consensus, p2p, supervisor }: NodeParts): Promise<HealthAnswer> {
   const options = { timeout_ms: HEALTH_TIMEOUT_MS };
-  const [height, state, network] = await Promise.all([
-    orReason('database', queries.tip()),
-    orReason('consensus', consensus.ask('state', {}, options)),
-    orReason('p2p', p2p.ask('peers', {}, options)),
-  ]);
-  if (state?.syncing) reasons.push('consensus: SYNCING');
-  return {
-    live: true,
-    ready: reasons.length === 0,
-    reasons,
-    height: height ?? -1n,
-    peers: network?.peers.filter((peer) => peer.connected).length ?? -1,
-    syncing: state?.syncing ?? false,
+  const asked = {
+    database: finding(queries.tip()),
+    consensus: finding(consensus.ask('state', {}, options)),
+    p2p: finding(p2p.ask('peers', {}, options)),
+    supervisor: finding(supervisor.ask('status', {}, options)),
   };
+  return healthOf({
+    database: await asked.database,
+    consensus: await asked.consensus,
+    p2p: await asked.p2p,
+    supervisor: await asked.supervisor,
+  });
+}
+
+function finding<T>(asked: Promise<T>): Promise<Finding<T>> {
+  return asked.then(
+    (answer) => ({ answer }),
+    (error: unknown) => ({ code: toErrorRecord(error).code }),
+  );
 }
 
 function renderPeer(peer: PeerInfo) {
