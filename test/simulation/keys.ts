@@ -26,7 +26,8 @@ function seedOf(index: number): Uint8Array {
   return createHash('sha256').update(`validator ${index}`).digest();
 }
 
-function setOf(count: number): { validators: ValidatorSet; seeds: Map<string, Uint8Array> } {
+/** A network's validators, and the seeds of their keys by address. */
+export function keysOf(count: number): { validators: ValidatorSet; seeds: Map<string, Uint8Array> } {
   const seeds = new Map<string, Uint8Array>();
   const list: Validator[] = [];
   for (let index = 0; index < count; index++) {
@@ -40,7 +41,7 @@ function setOf(count: number): { validators: ValidatorSet; seeds: Map<string, Ui
 
 /** Signatures by Ed25519, as in a node. */
 export function realKeys(count: number): Keys {
-  const { validators, seeds } = setOf(count);
+  const { validators, seeds } = keysOf(count);
   return {
     validators,
     sign: (address, bytes) => sign(seeds.get(toHex(address))!, bytes),
@@ -52,7 +53,7 @@ export function realKeys(count: number): Keys {
 
 /** Signatures by a keyed hash whose keys the simulation alone knows: as unforgeable in it, and a hundred times faster. */
 export function modelKeys(count: number): Keys {
-  const { validators, seeds } = setOf(count);
+  const { validators, seeds } = keysOf(count);
   const signatureOf = (address: Uint8Array, bytes: Uint8Array): Uint8Array => {
     const seed = seeds.get(toHex(address)) ?? new Uint8Array();
     return createHash('sha512').update(seed).update(bytes).digest();
