@@ -177,6 +177,10 @@ test('a defect is a 500 without its details', async () => {
   const answer = await node.post(SINGLE, { raw_hex_bytes: 'ab' });
   refused(answer, 500, 'INTERNAL_ERROR');
   assert.doesNotMatch(answer.text, /secret/);
+  peers.utility.submit = async () => {
+    throw new CodedError('DEAD_LETTER', 'it killed utility twice');
+  };
+  refused(await node.post(SINGLE, { raw_hex_bytes: 'ab' }), 422, 'DEAD_LETTER');
 });
 
 test('more submissions than allowed are refused at once', async () => {
