@@ -18,6 +18,12 @@ import { Scraper } from '../support/scraper.ts';
 const BLOCKS_AFTER = 4;
 const LOAD_TPS = 20;
 
+interface Health {
+  readonly ready: boolean;
+  readonly degraded: boolean;
+  readonly peers: number;
+}
+
 let network: FourNodes;
 let audit: ChainAudit;
 let safety: SafetyWatch;
@@ -65,9 +71,9 @@ test('rpc: its clients get errors that may be repeated, and what they were promi
 
 test('p2p: the node has all its peers again, and what it gossips reaches each of them', async () => {
   await dies('p2p', ['throw', 'memory']);
-  await network.until('everybody has three peers', async () => {
-    const answers = await Promise.all(network.clients.map((client) => client.getJson('/v1/health')));
-    return answers.every((answer) => (answer as { peers: number }).peers === 3);
+  await network.until('everybody has three peers, and nothing is missing', async () => {
+    const answers = (await Promise.all(network.clients.map((client) => client.getJson('/v1/health')))) as Health[];
+    return answers.every(({ ready, degraded, peers }) => ready && !degraded && peers === 3);
   });
   // Who proposes what only the victim was given has it from the victim's gossip.
   const source = network.transactions();
