@@ -82,9 +82,10 @@ export class LocalNetwork {
   }
 
   /** Resolves once these nodes, or all, have committed that height. */
-  async reaches(goal: number, numbers = this.nodes.map(({ number }) => number)): Promise<void> {
+  async reaches(goal: number, numbers?: readonly number[]): Promise<void> {
     await this.until(`height ${goal}`, async () => {
-      const heights = await Promise.all(numbers.map((number) => this.height(number)));
+      const asked = numbers ?? this.nodes.map(({ number }) => number);
+      const heights = await Promise.all(asked.map((number) => this.height(number)));
       return Math.min(...heights) >= goal ? true : undefined;
     });
   }

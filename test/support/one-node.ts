@@ -38,7 +38,12 @@ export class OneNode {
   /** Resolves once it has committed a block. */
   static async start(directory: string): Promise<OneNode> {
     const node = new OneNode(directory);
-    await node.#network.reaches(1);
+    try {
+      await node.#network.reaches(1);
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
     return node;
   }
 
