@@ -72,6 +72,15 @@ export class HostedValidator {
     }
   }
 
+  /** Lets virtual time pass until it has said such a message. @throws if it does not within `limit_ms` */
+  async says(wanted: (message: ConsensusMessage) => boolean, limit_ms: number): Promise<ConsensusMessage> {
+    for (const end_ms = this.host.clock.now() + limit_ms; this.host.clock.now() < end_ms; await this.host.advance(10)) {
+      const found = this.said.find(wanted);
+      if (found) return found;
+    }
+    throw new Error(`it did not say so within ${limit_ms} ms of its time`);
+  }
+
   /** The actors die, in this order, and live again, in the order of a node: consensus waits for the signer. */
   async replace(...names: string[]): Promise<void> {
     for (const name of names) await this.host.kill(name);

@@ -107,8 +107,9 @@ for (const dead of [['consensus'], ['consensus', 'signer'], ['signer']]) {
     if (!dead.includes('consensus')) await validator.hear(...others.slice(1).map(({ address }) => entered(address, 1)));
     const state = await validator.answer(validator.consensus.ask('state', {}));
     assert.deepEqual([state.height, state.round], [HEIGHT, 1]);
-    const announced = validator.said.find((one) => one.step === STEP_NEWROUND && one.round === 1);
-    assert.deepEqual(announced?.justify, qc(0, STEP_PREPARE, mine.blockHash));
+    // What was asked of a signer that was down is asked again after a second at most.
+    const announced = await validator.says((one) => one.step === STEP_NEWROUND && one.round === 1, 1_500);
+    assert.deepEqual(announced.justify, qc(0, STEP_PREPARE, mine.blockHash));
 
     await validator.hear(proposal(1, STEP_PREPARE, block(1, 2)));
     assert.equal(votes(validator, 1, STEP_PREPARE).length, 0, 'another block does not get its vote');
