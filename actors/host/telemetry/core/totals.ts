@@ -2,7 +2,7 @@ import type { Observation } from '../../../../runtime/actor.ts';
 import type { Note } from './note.ts';
 
 /**
- * Series that are added up over the lives of their actors. A node has some 3,000; beyond the bound a series is shown
+ * Series that are added up over the lives of their actors. A node has some 800; beyond the bound a series is shown
  * as its actor's present life counts it, and begins again at 0 with the next one.
  */
 const MAX_SERIES = 10_000;
