@@ -84,6 +84,7 @@ export class WorkerThread implements ActorThread {
   readonly #options: ThreadOptions;
   #ordered = false;
   #verdict: CodedError | undefined;
+  #ending: Promise<void> | undefined;
 
   constructor(start: ThreadStart, options: ThreadOptions) {
     this.#name = start.name;
@@ -129,9 +130,15 @@ export class WorkerThread implements ActorThread {
     await this.terminate();
   }
 
-  async terminate(verdict?: CodedError): Promise<void> {
+  terminate(verdict?: CodedError): Promise<void> {
     if (verdict === undefined) this.#ordered = true;
     this.#verdict ??= verdict;
+    // Once is enough: it may be told again and again while it takes its time.
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     const { clock, terminate_ms, onStuck } = this.#options;
     let cancel = (): void => undefined;
     const late = new Promise<void>((resolve) => {

@@ -2,8 +2,8 @@ import type { BlackBoxReading } from '../black-box.ts';
 import type { ThreadLimits } from '../child-spec.ts';
 import { CodedError } from '../errors.ts';
 
-/** How often threads are looked at, ms; also how often they beat. Four looks a second cost nothing measurable. */
-export const WATCH_ms = 250;
+/** How often threads are looked at, and beat, ms: soon enough for a limit of seconds, and cheap for 28 threads on two cores. */
+export const WATCH_ms = 500;
 
 /** A look that comes later than this after the one before says more about us than about the thread. */
 const LATE_LOOK_ms = 4 * WATCH_ms;
