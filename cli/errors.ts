@@ -9,6 +9,8 @@ export const CLI_ERRORS = {
   NODE_ANSWER: 'What answered at this URL is not a node of this kind.',
   NODE_NOT_RUNNING: 'No node that takes orders runs on this home. The message says how to start one.',
   NODE_FAILED: 'A node of the local network ended. Its log says why.',
+  NODE_STOP_TIMEOUT:
+    'The node did not stop in time, and killed itself. Nothing is lost: it recovers at its next start.',
   NODE_NUMBER: 'The local network has no node of this number.',
   NODE_START_FAILED: 'A node could not be started. Its message and its log say why.',
   LOCALNET_MISMATCH: 'The directory holds a local network that was made with other options.',

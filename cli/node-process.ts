@@ -3,14 +3,14 @@ import type { Logger } from 'pino';
 import { type HomeLayout, homeLayout } from '../config/home.ts';
 import { loadConfig } from '../config/load.ts';
 import type { NodeConfig } from '../config/schema.ts';
-import { type CodedError, type ErrorRecord, toErrorRecord } from '../runtime/errors.ts';
+import { CodedError, type ErrorRecord, toErrorRecord } from '../runtime/errors.ts';
 import { createLog } from '../runtime/logging.ts';
 import { writeWhole } from '../runtime/whole-file.ts';
 import { type Administered, serveAdmin } from './admin.ts';
 import { takeLock } from './lock.ts';
 import type { OrderServer } from './order-socket.ts';
 import { StopSignals } from './signals.ts';
-import { EXIT_FAILED, EXIT_OK, note } from './terminal.ts';
+import { EXIT_OK, note, report } from './terminal.ts';
 
 /** What this file needs of a running node; actors/pocket/node.ts starts one. */
 interface RunningNode extends Administered {
@@ -38,11 +38,25 @@ export interface StopOrder {
 /** A stop that takes longer is cut off: whoever waits for us promised an end in five seconds. */
 const STOP_DEADLINE_ms = 3_500;
 
+/** Failures that leave a thread behind which cannot be ended. */
+const STUCK = new Set(['THREAD_STUCK', 'NODE_STOP_TIMEOUT']);
+
 /**
- * Runs the node of a home until it is told to stop or fails; resolves with the exit code. The caller exits
- * with it at once: threads of a failed node may still be alive.
+ * Runs the node of a home as this process, which ends with it. The exit of a process waits for its threads, for ever
+ * if one sits in a system call that does not return: then it kills itself.
  */
-export async function runNode(home: string, version: string, start: NodeStarter): Promise<number> {
+export async function runNodeProcess(home: string, version: string, start: NodeStarter): Promise<never> {
+  try {
+    process.exit(await runNode(home, version, start));
+  } catch (error) {
+    const code = report(error);
+    if (STUCK.has(toErrorRecord(error).code)) killSelf();
+    process.exit(code);
+  }
+}
+
+/** Runs the node of a home until it is told to stop or fails; resolves with the exit code. */
+async function runNode(home: string, version: string, start: NodeStarter): Promise<number> {
   const layout = homeLayout(home);
   const stopping = new StopWish();
   try {
@@ -73,16 +87,23 @@ async function supervise(
 ): Promise<number> {
   // A wish to stop while it starts is granted as soon as it is up: half a node has no orderly end.
   const node = await Promise.race([start(parts), stopping.overdue]);
-  if (node === undefined) return abandon(parts.log);
+  if (node === undefined) throw overdue(parts.log);
   const admin = await openAdmin(layout, node, parts.log);
   writeNodeFile(layout, psqlUrl(node.databaseUrl, parts.config.database.schema), admin?.path ?? null);
   await tellParent({ kind: 'ready' });
   const failure = await Promise.race([stopping.wished, node.failed]);
   admin?.close();
-  const stopped = node.stop().then(() => true);
+  // What it failed of is what counts; that it cannot stop either is no news.
+  const stopped = node.stop().then(
+    () => true,
+    (error: unknown) => {
+      if (failure === undefined) throw error;
+      return true;
+    },
+  );
   const orderly = await Promise.race([stopped, failure === undefined ? stopping.overdue : deadline()]);
   if (failure !== undefined) throw failure;
-  if (orderly === undefined) return abandon(parts.log);
+  if (orderly === undefined) throw overdue(parts.log);
   parts.log.info('stopped');
   return EXIT_OK;
 }
@@ -111,9 +132,14 @@ function removeRunFiles({ nodeFile, rpcAddress, metricsAddress, adminSocket }: H
   for (const file of [nodeFile, rpcAddress, metricsAddress, adminSocket]) rmSync(file, { force: true });
 }
 
-function abandon(log: Logger): number {
-  log.error({ limit_ms: STOP_DEADLINE_ms }, 'did not stop in time: ending at once');
-  return EXIT_FAILED;
+function overdue(log: Logger): CodedError {
+  const message = `the node did not stop within ${STOP_DEADLINE_ms} ms: it is killed, and recovers at its next start`;
+  log.error({ limit_ms: STOP_DEADLINE_ms }, message);
+  return new CodedError('NODE_STOP_TIMEOUT', message, { limit_ms: STOP_DEADLINE_ms });
+}
+
+function killSelf(): void {
+  process.kill(process.pid, 'SIGKILL');
 }
 
 function deadline(): Promise<undefined> {
@@ -133,7 +159,7 @@ class StopWish {
       stop = resolve;
     });
     this.overdue = this.wished.then(deadline);
-    const signals = new StopSignals({ stop, force: () => process.exit(EXIT_FAILED) });
+    const signals = new StopSignals({ stop, force: killSelf });
     // Under a parent, Ctrl-C in the terminal is for the parent: it stops its nodes in order.
     const detachInterrupt = process.send ? ignoreInterrupt() : signals.attach(['SIGINT', 'SIGHUP']);
     const detach = signals.attach(['SIGTERM']);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { runNode } from './node-process.ts';
+import { runNodeProcess } from './node-process.ts';
 import { version } from './version.ts';
 
 export function startCommand(): Command {
@@ -10,6 +10,6 @@ export function startCommand(): Command {
     .action(async ({ home }: { home: string }) => {
       // The node's libraries take a while to load: the other commands do without them.
       const { startNode } = await import('../actors/pocket/node.ts');
-      process.exit(await runNode(home, version(), startNode));
+      await runNodeProcess(home, version(), startNode);
     });
 }

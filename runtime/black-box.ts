@@ -10,8 +10,8 @@ import type { Op } from './wire.ts';
 const SLOTS = 32;
 
 /** Positions in the head of the box, in numbers of 8 bytes. */
-const HEAD = { beats: 0, beat_ms: 1, heap: 2, heapLimit: 3, external: 4, cpu_s: 5, begun: 6, inHand: 7, blamed: 8 };
-const HEAD_FIELDS = 9;
+const HEAD = { beats: 0, beat_ms: 1, heap: 2, heapLimit: 3, external: 4, cpu_s: 5, begun: 6, blamed: 7 };
+const HEAD_FIELDS = 8;
 
 /** Positions in a slot. */
 const SLOT = { sequence: 0, at_ms: 1, from: 2, op: 3, type: 4, fingerprint: 5, state: 6 };
@@ -41,7 +41,6 @@ export class BlackBox {
   readonly #box: Float64Array;
   readonly #names: ReadonlyMap<string, number>;
   #begun = 0;
-  #inHand = 0;
   #running = 0;
 
   /** @param names every name that may send a message; the reader needs the same list */
@@ -76,7 +75,6 @@ export class BlackBox {
     box[at + SLOT.state] = STATE.running;
     this.#running = sequence;
     box[HEAD.begun] = sequence;
-    box[HEAD.inHand] = ++this.#inHand;
     return sequence;
   }
 
@@ -89,7 +87,6 @@ export class BlackBox {
   /** The handler is done. */
   ends(sequence: number): void {
     if (this.#running === sequence) this.#running = 0;
-    this.#box[HEAD.inHand] = --this.#inHand;
     this.#set(sequence, STATE.done);
   }
 
@@ -159,7 +156,8 @@ export function readMessages(memory: SharedArrayBuffer, names: readonly string[]
 
 /**
  * The message that a death is to be blamed on: the one that the thread itself named; where it could not
- * (`unforeseen`: stalled, out of memory, exited), the one that was running, or the only one in hand.
+ * (`unforeseen`: stalled, out of memory, exited), the one whose handler was running. One that only waited may have had
+ * no part in it, and to refuse it in the next life would do harm.
  */
 export function readBlamed(
   memory: SharedArrayBuffer,
@@ -173,10 +171,7 @@ export function readBlamed(
   if (!unforeseen) return null;
   const begun = box[HEAD.begun]!;
   const states = Array.from({ length: Math.min(begun, SLOTS) }, (_, back) => begun - back);
-  const inState = (state: number): number[] => states.filter((one) => box[slotAt(one) + SLOT.state] === state);
-  const [running] = inState(STATE.running);
-  const waiting = inState(STATE.waiting);
-  const blamed = running ?? (box[HEAD.inHand] === 1 && waiting.length === 1 ? waiting[0] : undefined);
+  const blamed = states.find((one) => box[slotAt(one) + SLOT.state] === STATE.running);
   return blamed === undefined ? null : messageAt(box, blamed, names);
 }
 

@@ -8,6 +8,17 @@ export interface Clock {
   after(delay_ms: number, callback: () => void): () => void;
 }
 
+/**
+ * Calls back after `delay_ms` in which this process could have acted: in two halves, so that after it was suspended the
+ * second half is still to come, and whoever has an answer on the way can deliver it. The returned function cancels.
+ */
+export function afterAwake(clock: Clock, delay_ms: number, callback: () => void): () => void {
+  let cancel = clock.after(delay_ms / 2, () => {
+    cancel = clock.after(delay_ms / 2, callback);
+  });
+  return () => cancel();
+}
+
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -48,8 +48,10 @@ export function toErrorRecord(error: unknown): ErrorRecord {
   if (error instanceof CodedError) return { code: error.code, message: error.message, data: error.data };
   if (isTrap(error)) return { code: 'KERNEL_TRAP', message: (error as Error).message, data: {} };
   if (error instanceof Error) {
-    const code = (error as { code?: unknown }).code;
-    return { code: typeof code === 'string' ? code : INTERNAL_ERROR, message: error.message, data: {} };
+    // A coded error that ended a thread comes without its class.
+    const { code, data } = error as { code?: unknown; data?: unknown };
+    const kept = typeof data === 'object' && data !== null ? { ...data } : {};
+    return { code: typeof code === 'string' ? code : INTERNAL_ERROR, message: error.message, data: kept };
   }
   return { code: INTERNAL_ERROR, message: String(error), data: {} };
 }

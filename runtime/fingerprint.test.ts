@@ -4,8 +4,10 @@ import fc from 'fast-check';
 import { fingerprint } from './fingerprint.ts';
 
 const body = fc.record({
-  height: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-  round: fc.nat(),
+  height: fc.bigInt({ min: 0n, max: 2n ** 90n }),
+  round: fc
+    .double({ noNaN: true, min: 0, max: 1_000_000, noDefaultInfinity: true })
+    .map((one) => Math.round(one * 1_024) / 1_024),
   hash: fc.uint8Array({ maxLength: 16 }),
   text: fc.string(),
   list: fc.array(fc.uint8Array({ maxLength: 16 }), { maxLength: 10 }),

@@ -1,10 +1,10 @@
 /**
  * Values looked at, bytes sampled at each end of a binary field (of a transaction: its first fields and its
- * signature), and characters of a text: less than a µs for a vote, some µs for a block.
+ * signature), and characters at each end of a text: less than a µs for a vote, some µs for a block.
  */
 const MAX_VALUES = 24;
 const SAMPLE_BYTES = 8;
-const SAMPLE_CHARACTERS = 32;
+const SAMPLE_CHARACTERS = 16;
 /** Of a list or record inside a message. */
 const MAX_DEPTH = 4;
 
@@ -64,16 +64,20 @@ class Walk {
   #number(value: number): void {
     this.add(value | 0);
     this.add((value / 2 ** 32) | 0);
+    this.add(((value % 1) * 2 ** 31) | 0);
   }
 
   #bigint(value: bigint): void {
     this.add(Number(BigInt.asIntN(32, value)));
     this.add(Number(BigInt.asIntN(32, value >> 32n)));
+    this.add(Number(BigInt.asIntN(32, value >> 64n)));
   }
 
   #text(text: string): void {
     this.add(text.length + 13);
-    for (let i = 0; i < Math.min(text.length, SAMPLE_CHARACTERS); i++) this.add(text.charCodeAt(i));
+    const { length } = text;
+    for (let i = 0; i < Math.min(length, SAMPLE_CHARACTERS); i++) this.add(text.charCodeAt(i));
+    for (let i = Math.max(SAMPLE_CHARACTERS, length - SAMPLE_CHARACTERS); i < length; i++) this.add(text.charCodeAt(i));
   }
 
   #bytes(bytes: Uint8Array): void {

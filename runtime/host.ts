@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import type { ActorDefinition, Behaviour, Context, Envelope, Observation, Peer } from './actor.ts';
 import { BlackBox, type BoxedMessage, blackBoxMemory } from './black-box.ts';
 import type { Channel } from './channel.ts';
-import type { Clock } from './clock.ts';
+import { afterAwake, type Clock } from './clock.ts';
 import type { Notice, Quarantined } from './control.ts';
 import { CodedError, isTrap, toErrorRecord } from './errors.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -144,7 +144,7 @@ export class ActorHost {
     this.#links.get(binding.peer)?.link.close();
     return new Promise((resolve, reject) => {
       const { clock } = this.#environment;
-      const cancel = clock.after(BIND_DEADLINE_ms, () =>
+      const cancel = afterAwake(clock, BIND_DEADLINE_ms, () =>
         reject(
           new CodedError('BIND_TIMEOUT', `${binding.peer} did not answer a new connection`, { peer: binding.peer }),
         ),

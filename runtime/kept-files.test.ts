@@ -10,7 +10,7 @@ test('the newest files are kept, and only their owner reads them', () => {
   try {
     const folder = join(directory, 'crashes');
     const files = new KeptFiles(folder, 3);
-    for (let n = 0; n < 5; n++) files.write(`${fileTime(1_000_000 * n)}-echo.json`, { n });
+    for (let n = 0; n < 5; n++) files.write(`${fileTime(1_000_000 * n)}-echo.json`, { n, height: 5n });
     assert.deepEqual(
       readdirSync(folder)
         .sort()

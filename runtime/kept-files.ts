@@ -18,7 +18,8 @@ export class KeptFiles {
   /** Writes a file, whole, and removes the oldest ones beyond the limit. @throws what the file system says */
   write(name: string, content: unknown): void {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    writeWhole(join(this.#directory, name), `${JSON.stringify(content, null, 2)}\n`, 0o600);
+    const text = JSON.stringify(content, (_key, value) => (typeof value === 'bigint' ? value.toString() : value), 2);
+    writeWhole(join(this.#directory, name), `${text}\n`, 0o600);
     const names = readdirSync(this.#directory).filter((one) => one.endsWith('.json'));
     for (const old of names.sort().slice(0, -this.#limit)) rmSync(join(this.#directory, old), { force: true });
   }

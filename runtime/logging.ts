@@ -12,6 +12,8 @@ export interface LogOptions {
  */
 export function createLog(actor: string, options: LogOptions): Logger {
   const destination = pino.destination({ dest: options.file ?? 2, sync: true, append: true, mkdir: true });
+  // A disk that is full costs lines of the log, not the thread that writes them.
+  destination.on('error', () => undefined);
   return pino(
     {
       level: options.level,

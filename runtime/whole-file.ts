@@ -1,8 +1,13 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Writes a file that a reader sees complete or not at all. */
 export function writeWhole(path: string, text: string, mode = 0o644): void {
   const fresh = `${path}.${process.pid}.new`;
-  writeFileSync(fresh, text, { mode });
-  renameSync(fresh, path);
+  try {
+    writeFileSync(fresh, text, { mode });
+    renameSync(fresh, path);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
+  }
 }

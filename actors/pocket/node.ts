@@ -153,8 +153,11 @@ function childSpec(
 }
 
 async function stopAll(supervisor: Supervisor, embedded: EmbeddedDatabase | undefined): Promise<void> {
-  await supervisor.stop();
-  await embedded?.stop();
+  try {
+    await supervisor.stop();
+  } finally {
+    await embedded?.stop();
+  }
 }
 
 function readGenesis(file: string): string {

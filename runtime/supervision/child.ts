@@ -18,8 +18,9 @@ export interface Child {
   phase: ActorPhase;
   /** Ends the wait of `waiting` and `resting`; the replacement does not come then. */
   cancelWait: () => void;
-  /** When the present life was begun, and when the last one ended, ms. */
+  /** When the present life was begun, ms. */
   born_ms: number;
+  /** Since when nobody serves in its place, ms: several lives may fail before one does. */
   lost_ms: number | null;
   recovery_ms: number | null;
   lastDeath: LastDeath | null;
@@ -54,9 +55,9 @@ export function createChild(spec: ChildSpec, group: GroupSpec, random: Random): 
 export function detach(child: Child, now_ms: number): ActorThread | undefined {
   const { thread } = child;
   child.cancelWait();
+  if (child.phase === 'running') child.lost_ms = now_ms;
   child.thread = undefined;
   child.phase = 'down';
-  if (thread) child.lost_ms = now_ms;
   return thread;
 }
 
@@ -64,6 +65,7 @@ export function detach(child: Child, now_ms: number): ActorThread | undefined {
 export function serves(child: Child, now_ms: number): void {
   child.phase = 'running';
   child.recovery_ms = child.lost_ms === null ? null : now_ms - child.lost_ms;
+  child.lost_ms = null;
 }
 
 export function statusOf(child: Child, now_ms: number): ActorStatus {

@@ -41,9 +41,12 @@ export class DeathRecords {
     if (!death.selfInflicted) return { ...facts, report: null };
     this.#metrics.crashes.inc({ actor: child.spec.name });
     const { software } = this.#options;
-    const { report, killing } = autopsy(child, { thread, death }, { names: this.#names, now_ms, software, decision });
-    if (killing) this.#count(killing, now_ms);
-    return { ...facts, report: this.#kept('crash report', () => this.#crashes.write(report)) ?? null };
+    const report = this.#kept('crash report', () => {
+      const found = autopsy(child, { thread, death }, { names: this.#names, now_ms, software, decision });
+      if (found.killing) this.#count(found.killing, now_ms);
+      return this.#crashes.write(found.report);
+    });
+    return { ...facts, report: report ?? null };
   }
 
   /** What the next life of an actor must not touch. */

@@ -56,6 +56,10 @@ const TERMINATE_SHUTDOWNS = 4;
 /** A port closes when its owner dies, and we hear of the death a moment later: only then is it a broken connection. */
 const PORT_GRACE_ms = 1_000;
 
+/** A restart by order is waited for: for start and for getting ready. */
+const RESTART_STARTS = 2;
+const RESTART_LOOK_ms = 50;
+
 /** A thread that lives answers an order at once, or is stalled. */
 const ORDER_ms = 5_000;
 
@@ -76,7 +80,12 @@ export class Supervisor {
   #giveUp!: (reason: CodedError) => void;
   #work: Promise<void> = Promise.resolve();
   #stopping = false;
+  /** Settles when nothing is started or replaced any more: whoever waits for an actor need not go on. */
+  readonly #ceased: Promise<void>;
+  #endWaits!: () => void;
   #cancelWatch: () => void = () => undefined;
+  /** Ends of rests to come, by group. */
+  readonly #wakes = new Map<GroupSpec, () => void>();
   /** Ends the start that is under way: what it waits for may never come. */
   #interrupt: (reason: Error) => void = () => undefined;
 
@@ -87,6 +96,9 @@ export class Supervisor {
     this.#names = [mainProtocol.name, ...this.#children.map(({ spec }) => spec.name)];
     this.failed = new Promise((resolve) => {
       this.#giveUp = resolve;
+    });
+    this.#ceased = new Promise((resolve) => {
+      this.#endWaits = resolve;
     });
     const definition = this.#mainDefinition(main);
     this.#main = new ActorHost(definition, {
@@ -132,24 +144,29 @@ export class Supervisor {
    */
   async kill(name: string, by: Fault = 'terminate'): Promise<void> {
     const { thread } = this.#child(name);
-    if (by === 'terminate') return thread?.terminate();
     if (!thread) throw new CodedError('ACTOR_DOWN', `${name} is down at the moment: look again`, { name });
+    if (by === 'terminate') return thread.terminate();
     await thread.inject(by, ORDER_ms);
   }
 
   /**
    * Stops one actor in order and starts it anew, with its dependents; resolves when they serve. Brings one back that
    * waits, rests or has ended, too.
-   * @throws ACTOR_UNKNOWN, SUPERVISOR_STOPPED
+   * @throws ACTOR_UNKNOWN, SUPERVISOR_STOPPED, ACTOR_DOWN (it did not come back)
    */
   async restart(name: string): Promise<void> {
     const child = this.#child(name);
     const affected = this.#closure(child);
     await this.#serial(() => this.#replace(child, 'ORDERED'));
+    const { clock } = this.#options;
+    const until_ms = clock.now() + RESTART_STARTS * child.spec.start_timeout_ms;
     while (affected.some(({ phase }) => phase !== 'running')) {
       if (this.#stopping) throw stopped();
-      await new Promise<void>((resolve) => this.#options.clock.after(WATCH_ms / 10, resolve));
+      const lost = affected.find(({ phase }) => phase === 'ended' || phase === 'resting');
+      if (lost || clock.now() > until_ms) throw notBack(lost ?? child);
+      await new Promise<void>((resolve) => clock.after(RESTART_LOOK_ms, resolve));
     }
+    if (this.#stopping) throw stopped();
   }
 
   status(): ActorStatus[] {
@@ -190,7 +207,9 @@ export class Supervisor {
   /** Nothing is started or replaced from here on. */
   #cease(reason: CodedError): void {
     this.#stopping = true;
+    this.#endWaits();
     this.#cancelWatch();
+    for (const cancel of this.#wakes.values()) cancel();
     for (const child of this.#children) child.cancelWait();
     this.#interrupt(reason);
   }
@@ -204,6 +223,13 @@ export class Supervisor {
     const done = this.#work.then(work);
     this.#work = done.catch(() => undefined);
     return done;
+  }
+
+  /** A change that nobody waits for. What it does not expect is a defect, and must not leave actors down in silence. */
+  #change(work: () => Promise<void>): void {
+    this.#serial(work).catch((error: unknown) => {
+      if (!this.#stopping) this.#surrender(new CodedError('SUPERVISOR_FAILED', toErrorRecord(error).message));
+    });
   }
 
   /** Looks at every thread that serves, again and again. */
@@ -243,9 +269,9 @@ export class Supervisor {
     }
   }
 
-  /** Its own threads only: once they are ended by an interruption, every further step fails and is not heard. */
+  /** Its own threads only: once they are ended by an interruption, it comes to nothing, and that is not heard. */
   async #startAll(children: readonly Child[]): Promise<Life[]> {
-    const lives = children.map((child) => ({ child, thread: this.#spawn(child) }));
+    const lives = children.map((child): Life => ({ child, thread: this.#spawn(child) }));
     // Threads are made and modules imported side by side; only what actors do is ordered.
     await Promise.all(
       lives.map((life) =>
@@ -255,7 +281,8 @@ export class Supervisor {
       ),
     );
     for (const life of lives) await blaming(life, () => life.thread.start(life.child.spec.start_timeout_ms));
-    await this.#connect(children);
+    await this.#connect(lives);
+    if (lives.some(({ child, thread }) => child.thread !== thread)) throw stopped();
     return lives;
   }
 
@@ -277,7 +304,7 @@ export class Supervisor {
         await thread.ready(child.spec.start_timeout_ms);
         if (child.thread === thread) this.#serves(child);
       } catch (error) {
-        void this.#serial(() => this.#end(life, failureOf(error)));
+        this.#change(() => this.#end(life, failureOf(error)));
       }
     }
   }
@@ -292,8 +319,8 @@ export class Supervisor {
   /** Ends a life that came to nothing, unless its end was seen already. */
   async #end(life: Life, death: Death): Promise<void> {
     if (life.child.thread !== life.thread || this.#stopping) return;
-    await this.#detach(life.child)?.terminate();
-    this.#dead(life, death);
+    await Promise.race([this.#detach(life.child)?.terminate(), this.#ceased]);
+    if (!this.#stopping) this.#dead(life, death);
   }
 
   async #takeDown(children: readonly Child[]): Promise<void> {
@@ -326,7 +353,9 @@ export class Supervisor {
         maxHeap_mb: spec.limits.maxHeap_mb,
         terminate_ms: TERMINATE_SHUTDOWNS * spec.shutdown_ms,
         onStuck: (reason) => this.#surrender(reason),
-        onNotice: (notice) => this.#onNotice(child, notice),
+        onNotice: (notice) => {
+          if (child.thread === thread) this.#onNotice(child, notice);
+        },
       },
     );
     child.thread = thread;
@@ -334,38 +363,40 @@ export class Supervisor {
     return thread;
   }
 
-  async #connect(children: readonly Child[]): Promise<void> {
-    const fresh = new Set(children.map(({ spec }) => spec.name));
-    const bindings = this.#switchboard.connect(fresh);
+  async #connect(lives: readonly Life[]): Promise<void> {
+    const fresh = new Set(lives.map(({ child }) => child));
+    const bindings = this.#switchboard.connect(new Set(lives.map(({ child }) => child.spec.name)));
     await Promise.all(bindings.map((binding) => binding.catch((error: unknown) => this.#notBound(fresh, error))));
   }
 
   /** A peer that was there before and did not answer is stuck, or died: it is replaced, and connected then. */
-  async #notBound(fresh: ReadonlySet<string>, error: unknown): Promise<void> {
+  async #notBound(fresh: ReadonlySet<Child>, error: unknown): Promise<void> {
     if (!(error instanceof BindFailure)) throw error;
-    const { culprit: child, cause } = error;
-    const { thread } = child;
-    if (!thread) return;
-    if (fresh.has(child.spec.name)) throw new Casualty({ child, thread }, failureOf(cause));
-    await this.#end({ child, thread }, failureOf(cause));
+    const { culprit, cause } = error;
+    if (fresh.has(culprit.child)) throw new Casualty(culprit, failureOf(cause));
+    await this.#end(culprit, failureOf(cause));
   }
 
   #onNotice(child: Child, notice: Notice): void {
-    if (notice.notice === 'portClosed') this.#onPortClosed(child.spec.name, notice.peer);
-    else this.#records.complete(child.spec.name, notice);
+    if (notice.notice === 'portClosed') {
+      const peer = this.#children.find(({ spec }) => spec.name === notice.peer);
+      // Of a life that is over, the connection is over too.
+      if (!peer || peer.incarnation === notice.incarnation) this.#onPortClosed(child.spec.name, notice.peer);
+    } else this.#records.complete(child.spec.name, notice);
   }
 
   /** Two that live are connected again, unless they were meanwhile. */
   #onPortClosed(a: string, b: string): void {
     const generation = this.#switchboard.generation(a, b);
     this.#options.clock.after(PORT_GRACE_ms, () => {
-      void this.#serial(async () => {
+      this.#change(async () => {
         if (this.#stopping || this.#switchboard.generation(a, b) !== generation) return;
         const ends = this.#children.filter(({ spec }) => spec.name === a || spec.name === b);
         if (ends.some(({ thread }) => !thread)) return;
         this.#options.log.warn({ between: [a, b] }, 'a connection between two actors broke: connecting them again');
         this.#metrics.rebinds.inc();
-        await this.#switchboard.reconnect(a, b).catch((error: unknown) => this.#notBound(new Set(), error));
+        const made = this.#switchboard.reconnect(a, b).catch((error: unknown) => this.#notBound(new Set(), error));
+        await Promise.race([made, this.#ceased]);
       });
     });
   }
@@ -401,7 +432,7 @@ export class Supervisor {
         this.#replaceAfter(child, decision.wait_ms, code);
         return;
       case 'rest':
-        void this.#serial(() => this.#rest(child.group, decision.rest_ms, code));
+        this.#change(() => this.#rest(child.group, decision.rest_ms, code));
         return;
       case 'leave':
         child.phase = 'ended';
@@ -414,7 +445,7 @@ export class Supervisor {
   #replaceAfter(child: Child, wait_ms: number, code: string): void {
     const replace = (): void => {
       child.phase = 'down';
-      void this.#serial(() => this.#replace(child, code));
+      this.#change(() => this.#replace(child, code));
     };
     if (wait_ms === 0) {
       replace();
@@ -429,25 +460,34 @@ export class Supervisor {
     if (this.#stopping) return;
     const members = this.#children.filter((child) => child.group === group && child.phase !== 'ended');
     await this.#takeDown(members);
-    this.#metrics.resting.set({ group: group.name }, 1);
-    const wake = this.#options.clock.after(rest_ms, () => {
-      const resting = members.filter(({ phase }) => phase === 'resting');
-      this.#metrics.resting.set({ group: group.name }, 0);
-      for (const child of resting) child.phase = 'down';
-      if (resting.length > 0) void this.#serial(() => this.#replace(resting[0]!, code));
-    });
     for (const child of members) {
       child.budget.reset();
       child.phase = 'resting';
-      child.cancelWait = () => {
-        if (this.#stopping) wake();
-      };
     }
+    this.#metrics.resting.set({ group: group.name }, 1);
+    this.#wakes.get(group)?.();
+    this.#wakes.set(
+      group,
+      this.#options.clock.after(rest_ms, () => {
+        const resting = members.filter(({ phase }) => phase === 'resting');
+        for (const child of resting) child.phase = 'down';
+        if (resting.length > 0) this.#change(() => this.#replace(resting[0]!, code));
+      }),
+    );
+  }
+
+  /** A group of which somebody is started rests no more. */
+  #awake(group: GroupSpec): void {
+    this.#wakes.get(group)?.();
+    this.#wakes.delete(group);
+    this.#metrics.resting.set({ group: group.name }, 0);
+    for (const child of this.#children) if (child.group === group && child.phase === 'resting') child.phase = 'down';
   }
 
   /** Replaces an actor, its dependents, and whoever else is down, group by group. */
   async #replace(child: Child, code: string): Promise<void> {
     if (this.#stopping || (code !== 'ORDERED' && child.phase !== 'down')) return;
+    if (this.#wakes.has(child.group)) this.#awake(child.group);
     const affected = this.#closure(child);
     await this.#takeDown(affected);
     for (const { spec } of affected) this.#metrics.restarts.inc({ actor: spec.name, reason: code });
@@ -467,8 +507,11 @@ export class Supervisor {
     } catch (error) {
       if (this.#stopping) return;
       if (!(error instanceof Casualty)) throw error;
-      // The others, down again, come up with the one that the start failed of.
+      // The others, down again, come up with the one that the start failed of, or without it if it does not.
       this.#dead(error.life, error.death);
+      const other = members.find(({ phase }) => phase === 'down');
+      if (error.life.child.phase === 'ended' && other)
+        this.#change(() => this.#replace(other, error.death.reason.code));
     }
   }
 
@@ -493,6 +536,13 @@ export class Supervisor {
 /** Those that rest or have ended do not come back because of somebody else. */
 function isRevived({ phase }: Child): boolean {
   return phase !== 'ended' && phase !== 'resting';
+}
+
+function notBack({ spec, phase }: Child): CodedError {
+  return new CodedError('ACTOR_DOWN', `${spec.name} did not come back, it is ${phase}: see its crash report`, {
+    name: spec.name,
+    phase,
+  });
 }
 
 function stopped(): CodedError {

@@ -4,6 +4,7 @@ import { hasCode } from '../errors.ts';
 import { BIND_DEADLINE_ms } from '../host.ts';
 import { areLinked, type Party, spokenBetween } from '../topology.ts';
 import type { Child } from './child.ts';
+import type { Life } from './life.ts';
 
 /** Extra time over the host's own deadline, so that its BIND_TIMEOUT is what is reported. */
 const BIND_CALL_ms = BIND_DEADLINE_ms + 1_000;
@@ -11,16 +12,16 @@ const BIND_CALL_ms = BIND_DEADLINE_ms + 1_000;
 /** One side of a connection to be made. */
 export interface End extends Party {
   /** Absent for the main thread. */
-  readonly child?: Child;
+  readonly life?: Life;
   readonly incarnation: number;
   bind(binding: PortBinding): Promise<void>;
 }
 
-/** A connection could not be made, by the fault of this actor. */
+/** A connection could not be made, by the fault of this life of an actor. */
 export class BindFailure extends Error {
-  readonly culprit: Child;
+  readonly culprit: Life;
 
-  constructor(culprit: Child, cause: unknown) {
+  constructor(culprit: Life, cause: unknown) {
     super('a connection could not be made', { cause });
     this.culprit = culprit;
   }
@@ -79,9 +80,10 @@ export class Switchboard {
           listener: other.peers.listens.includes(own.name),
         })
         .catch((error: unknown) => {
-          // Whoever does not answer a new connection is stuck, not the one that waits for it.
-          const culprit = hasCode(error, 'BIND_TIMEOUT') ? other : own;
-          throw culprit.child ? new BindFailure(culprit.child, error) : error;
+          // Whoever does not answer a new connection is stuck, not the one that waits for it; but the main thread is
+          // only busy, and the actor tries again in its next life.
+          const [first, second] = hasCode(error, 'BIND_TIMEOUT') ? [other, own] : [own, other];
+          throw new BindFailure((first.life ?? second.life)!, error);
         });
     await Promise.all([bind(a, b, port1), bind(b, a, port2)]);
   }
@@ -91,7 +93,7 @@ function childEnd(child: Child): End[] {
   const { spec, incarnation, declared, thread } = child;
   if (!thread) return [];
   const bind = (binding: PortBinding): Promise<void> => thread.bind(binding, BIND_CALL_ms);
-  return [{ name: spec.name, child, incarnation, peers: declared satisfies DeclaredPeers, bind }];
+  return [{ name: spec.name, life: { child, thread }, incarnation, peers: declared satisfies DeclaredPeers, bind }];
 }
 
 function pairName(a: string, b: string): string {

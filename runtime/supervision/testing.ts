@@ -11,9 +11,12 @@ import { type ActorThread, type Death, type ThreadFactory, type ThreadStart, whi
 /** What one life of an actor does when it is asked to; by default all goes well and at once. */
 export interface Script {
   readonly load?: Conduct;
+  readonly bind?: Conduct;
   readonly start?: Conduct;
   readonly ready?: Conduct;
   readonly stop?: Conduct;
+  /** Time that its thread takes to end once it is told to, ms. */
+  readonly ends_ms?: number;
 }
 
 /** How a step ends: well, with an error, with the death of the thread, or not at all; after some time. */
@@ -90,11 +93,13 @@ class VirtualThread implements ActorThread {
   async stop(timeout_ms: number): Promise<void> {
     this.#ordered = true;
     await this.#step('stop', timeout_ms).catch(() => undefined);
-    this.#end(undefined, false);
+    await this.terminate();
   }
 
   async terminate(verdict?: CodedError): Promise<void> {
     if (verdict === undefined) this.#ordered = true;
+    const { ends_ms = 0 } = this.#script;
+    if (ends_ms > 0) await new Promise<void>((resolve) => this.#world.clock.after(ends_ms, resolve));
     this.#end(verdict, false);
   }
 
@@ -117,7 +122,7 @@ class VirtualThread implements ActorThread {
   #step(what: 'load' | 'start' | 'bind' | 'ready' | 'stop', timeout_ms: number): Promise<void> {
     const { name } = this.#start;
     const { clock } = this.#world;
-    const conduct = what === 'bind' ? WELL : (this.#script[what] ?? WELL);
+    const conduct = this.#script[what] ?? WELL;
     const call = (): Promise<void> =>
       new Promise((resolve, reject) => {
         if (this.#hangs || conduct.ends === 'never') return;
@@ -156,6 +161,8 @@ export class VirtualNode {
   readonly clock = new VirtualClock(1_000_000);
   readonly supervisor: Supervisor;
   readonly happenings: Happening[] = [];
+  /** Actors of which a life was begun while another one was alive: there must be none. */
+  readonly doubles: string[] = [];
   /** What the supervisor gave up with, if it did. */
   failure: CodedError | null = null;
   /** What the life of an actor does; set by tests. */
@@ -244,6 +251,7 @@ export class VirtualNode {
   #spawn(start: ThreadStart): ActorThread {
     this.note('spawn', start.name, start.incarnation);
     const thread = new VirtualThread(start, this, this.script(start.name, start.incarnation));
+    if (this.living(start.name).length > 0) this.doubles.push(start.name);
     const lives = this.#threads.get(start.name) ?? [];
     this.#threads.set(start.name, [...lives, thread]);
     return thread;

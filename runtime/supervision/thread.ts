@@ -3,7 +3,7 @@ import { type Remote, transfer, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { blackBoxMemory } from '../black-box.ts';
 import type { Fault } from '../child-spec.ts';
-import type { Clock } from '../clock.ts';
+import { afterAwake, type Clock } from '../clock.ts';
 import {
   type DeclaredActor,
   isNotice,
@@ -142,7 +142,7 @@ export class WorkerThread implements ActorThread {
     const { clock, terminate_ms, onStuck } = this.#options;
     let cancel = (): void => undefined;
     const late = new Promise<void>((resolve) => {
-      cancel = clock.after(terminate_ms, () => {
+      cancel = afterAwake(clock, terminate_ms, () => {
         onStuck(
           new CodedError('THREAD_STUCK', `the thread of ${this.#name} cannot be ended: end the process`, {
             actor: this.#name,
@@ -211,7 +211,7 @@ export async function whileItLives<T>(call: () => Promise<T>, limit: CallLimit):
   const { actor, what, timeout_ms, clock, died } = limit;
   let cancel = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
-    cancel = clock.after(timeout_ms, () =>
+    cancel = afterAwake(clock, timeout_ms, () =>
       reject(
         new CodedError('CONTROL_TIMEOUT', `${actor} did not ${what} within ${timeout_ms} ms`, {
           actor,

@@ -52,13 +52,22 @@ test('a process that was stopped for a minute blames no thread for it', () => {
   );
 });
 
-test('buffers beyond the limit are seen at once', () => {
+test('nor does one that was stopped for less than that', () => {
+  // Stopped from 1 s to 5.9 s; the thread comes after the watchdog.
+  const looks = [0, 500, 1_000, 5_900, 6_400];
+  assert.equal(
+    watch((now_ms) => (now_ms < 6_400 ? Math.min(now_ms, 1_000) : now_ms), { looks }),
+    null,
+  );
+});
+
+test('buffers beyond the limit are seen at the second look', () => {
   assert.equal(
     watch((now_ms) => now_ms, { external_mb: 100 }),
     null,
   );
   assert.deepEqual(
     watch((now_ms) => now_ms, { external_mb: 101 }),
-    ['ACTOR_OUT_OF_MEMORY', 0],
+    ['ACTOR_OUT_OF_MEMORY', WATCH_ms],
   );
 });

@@ -5,8 +5,8 @@ import { CodedError } from '../errors.ts';
 /** How often threads are looked at, and beat, ms: soon enough for a limit of seconds, and cheap for 28 threads on two cores. */
 export const WATCH_ms = 500;
 
-/** A look that comes later than this after the one before says more about us than about the thread. */
-const LATE_LOOK_ms = 4 * WATCH_ms;
+/** Looks in a row that see too much memory: what is garbage already is counted until it is collected. */
+const OVER_LOOKS = 2;
 
 /**
  * Watches one life of one thread by what its black box says. It counts its own looks, not the clock: after a
@@ -17,7 +17,8 @@ export class Watchdog {
   readonly #limits: ThreadLimits;
   #beats = -1;
   #silent_ms = 0;
-  #looked_ms = Number.NaN;
+  #over = 0;
+  #looked_ms = Number.POSITIVE_INFINITY;
 
   constructor(actor: string, limits: ThreadLimits) {
     this.#actor = actor;
@@ -26,14 +27,16 @@ export class Watchdog {
 
   /** Returns why the thread has to be ended, or null. @param now_ms monotonic */
   look({ beats, external_bytes }: BlackBoxReading, now_ms: number): CodedError | null {
-    const since_ms = now_ms - this.#looked_ms;
+    const since_ms = Math.max(0, now_ms - this.#looked_ms);
     this.#looked_ms = now_ms;
-    if (beats !== this.#beats) this.#silent_ms = 0;
-    else if (since_ms <= LATE_LOOK_ms) this.#silent_ms += since_ms;
+    const isSilent = beats === this.#beats;
     this.#beats = beats;
     const { stall_ms, maxExternal_mb } = this.#limits;
+    // A look that comes late says more about us than about the thread.
+    this.#silent_ms = isSilent ? this.#silent_ms + Math.min(since_ms, WATCH_ms) : 0;
     if (this.#silent_ms >= stall_ms) return stalled(this.#actor, stall_ms);
-    if (external_bytes > maxExternal_mb * 2 ** 20) return outOfMemory(this.#actor, external_bytes, maxExternal_mb);
+    if (external_bytes <= maxExternal_mb * 2 ** 20) this.#over = 0;
+    else if (!isSilent && ++this.#over >= OVER_LOOKS) return outOfMemory(this.#actor, external_bytes, maxExternal_mb);
     return null;
   }
 }

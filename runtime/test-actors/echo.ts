@@ -43,7 +43,7 @@ export default defineActor<typeof echoProtocol, object>({
           if (how === 'buffers') for (let i = 0; i < 8; i++) hoarded.push(new Uint8Array(64 << 20));
           if (how === 'hang') for (;;);
           if (how === 'syscall') spawnSync(process.execPath, ['-e', 'setTimeout(() => undefined, 4000)']);
-          if (how === 'silent') return new Promise<{ how: string }>(() => undefined);
+          if (how === 'silent' || how === 'buffers') return new Promise<{ how: string }>(() => undefined);
           return new Promise<{ how: string }>((resolve) => context.clock.after(300, () => resolve({ how })));
         },
       },

@@ -124,6 +124,7 @@ describe('outages', { timeout: LIMIT_ms }, () => {
     (await said()).forEach((count, index) => {
       assert.ok(count > before[index]!, 'who is left goes on speaking');
     });
+    assert.deepEqual((await health(1)).reasons, ['validators: NO_QUORUM']);
     await Promise.all([order('start', 3), order('start', 4)]);
     await recovers();
   });

@@ -9,7 +9,7 @@ import {
 } from '../chain/consensus.ts';
 import { type Genesis, parseGenesis } from '../chain/genesis.ts';
 import { equalBytes, toHex } from '../chain/hex.ts';
-import { type ValidatorSet, validatorSet } from '../chain/validators.ts';
+import { quorumOf, type ValidatorSet, validatorSet } from '../chain/validators.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
@@ -44,6 +44,8 @@ class Shell {
   #state: State | null = null;
   /** Reported before the core was there. */
   #mempool = 0;
+  /** Validators that p2p is connected with. */
+  #connected = 0;
   #stopped = false;
 
   constructor(context: Context<typeof consensusProtocol, ConsensusStart>) {
@@ -97,6 +99,7 @@ class Shell {
   }
 
   connected(validators: number) {
+    this.#connected = validators;
     this.#reporter.metrics.validators.set(validators);
   }
 
@@ -119,7 +122,21 @@ class Shell {
     const { height, view, manual, catchup } = this.#running();
     const leader = toHex(view.leader.address);
     const { round, step, leads } = view;
-    return { height, round, step, leader, isLeader: leads, manual, syncing: catchup !== null };
+    return {
+      height,
+      round,
+      step,
+      leader,
+      isLeader: leads,
+      manual,
+      syncing: catchup !== null,
+      quorum: this.#hasQuorum(),
+    };
+  }
+
+  #hasQuorum(): boolean {
+    const own = this.#running().isValidator ? 1 : 0;
+    return this.#connected + own >= quorumOf(this.#validators.list.length);
   }
 
   stop() {

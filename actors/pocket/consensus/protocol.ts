@@ -11,6 +11,8 @@ export interface ConsensusState {
   manual: boolean;
   /** True while blocks are being fetched from peers. */
   syncing: boolean;
+  /** True while more than two thirds of the validators, this one included, are connected: without, nothing is decided. */
+  quorum: boolean;
 }
 
 /** HotPOKT. A lost message costs at most a repeat of the round: the pacemaker re-sends what it last said. */
@@ -20,7 +22,7 @@ export const consensusProtocol = defineProtocol('consensus', {
       'control',
       5_000,
       [],
-      ['height', 'round', 'step', 'leader', 'isLeader', 'manual', 'syncing'],
+      ['height', 'round', 'step', 'leader', 'isLeader', 'manual', 'syncing', 'quorum'],
     ),
     /** Manual mode: starts the next view. In automatic mode an error NOT_MANUAL. */
     trigger: question<object, { height: bigint; round: number }>('control', 5_000, [], ['height', 'round']),

@@ -294,8 +294,8 @@ export default defineActor<typeof persistenceProtocol, PersistenceStart>({
   protocol: persistenceProtocol,
   uses: [],
   listens: [],
-  async start(context) {
-    const persistence = await open(context);
+  start(context) {
+    let persistence!: Persistence;
     return {
       parallel: { bulk: PARALLEL_BULK, sync: PARALLEL_SYNC },
       tell: {},
@@ -310,7 +310,11 @@ export default defineActor<typeof persistenceProtocol, PersistenceStart>({
         journaled: (body, envelope) => persistence.journaled(body, envelope),
         forget: (body, envelope) => persistence.forget(body, envelope),
       },
-      stop: () => persistence.stop(),
+      // Not in `start`: a database that is away must not hold up the replacement of others.
+      async ready() {
+        persistence = await open(context);
+      },
+      stop: () => persistence?.stop(),
     };
   },
 });

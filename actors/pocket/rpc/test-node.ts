@@ -69,6 +69,7 @@ export function wellPeers(): Peers {
         isLeader: false,
         manual: false,
         syncing: false,
+        quorum: true,
       }),
     },
     p2p: { peers: async () => ({ self, peers: [{ ...self, peerId: 'you' }] }) },

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../../../runtime/clock.ts';
+import { afterAwake, type Clock } from '../../../../runtime/clock.ts';
 import { CodedError } from '../../../../runtime/errors.ts';
 import { Client, type Sql } from './client.ts';
 import { coded, isConnectionError, isLostConnection, LostConnection } from './database-errors.ts';
@@ -116,11 +116,8 @@ export class Database {
   async #noticing<T>(work: () => Promise<T>): Promise<T> {
     const { clock } = this.#options;
     const began_ms = clock.now();
-    // In two halves: after a suspension of this process the first is over at once, and the answer comes before the second.
-    let cancel = clock.after(SILENCE_MS / 2, () => {
-      cancel = clock.after(SILENCE_MS / 2, () => {
-        if (this.#heard_ms <= began_ms) this.#down('NO_ANSWER', began_ms);
-      });
+    const cancel = afterAwake(clock, SILENCE_MS, () => {
+      if (this.#heard_ms <= began_ms) this.#down('NO_ANSWER', began_ms);
     });
     try {
       return await work();

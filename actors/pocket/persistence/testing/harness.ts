@@ -135,6 +135,7 @@ export async function startActor(
     },
   };
   const behaviour = await persistence.start(context);
+  await behaviour.ready?.();
   const envelope = (): Envelope => ({
     from: 'test',
     trace: '',

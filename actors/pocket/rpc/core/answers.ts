@@ -24,7 +24,9 @@ export const healthAnswer = z
   .strictObject({
     live: z.boolean().describe('Always true: the node answers.'),
     ready: z.boolean().describe('True if the node follows the chain and serves every route.'),
-    degraded: z.boolean().describe('True if a part of the node does not run or does not answer.'),
+    degraded: z
+      .boolean()
+      .describe('True if a part of the node does not run or does not answer, or too few validators are connected.'),
     reasons: z
       .array(z.string())
       .describe('Why it is not ready or is degraded: `part: CODE`, or `actor: STATE CODE` with the code of its death.'),

@@ -13,7 +13,7 @@ function actors(...changed: ActorHealth[]): Findings['supervisor'] {
 
 const WELL: Findings = {
   database: { answer: 7n },
-  consensus: { answer: { syncing: false } },
+  consensus: { answer: { syncing: false, quorum: true } },
   p2p: { answer: { peers: [{ connected: true }, { connected: false }] } },
   supervisor: actors(),
 };
@@ -30,7 +30,15 @@ test('a well node is ready and not degraded', () => {
 
 test('a node that catches up is not ready, but nothing of it is broken', () => {
   const expected = { ready: false, degraded: false, reasons: ['consensus: SYNCING'] };
-  assert.deepEqual(verdict({ consensus: { answer: { syncing: true } } }), expected);
+  assert.deepEqual(verdict({ consensus: { answer: { syncing: true, quorum: true } } }), expected);
+});
+
+test('without enough validators nothing is decided, though the node serves', () => {
+  assert.deepEqual(verdict({ consensus: { answer: { syncing: false, quorum: false } } }), {
+    ready: true,
+    degraded: true,
+    reasons: ['validators: NO_QUORUM'],
+  });
 });
 
 test('an actor that does not run is named once, with the code of its death; only telemetry may be missing', () => {

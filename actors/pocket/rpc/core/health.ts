@@ -13,7 +13,7 @@ export type Finding<T> = { readonly answer: T } | { readonly code: string };
 export interface Findings {
   /** Latest committed height. */
   readonly database: Finding<bigint>;
-  readonly consensus: Finding<{ readonly syncing: boolean }>;
+  readonly consensus: Finding<{ readonly syncing: boolean; readonly quorum: boolean }>;
   readonly p2p: Finding<{ readonly peers: readonly { readonly connected: boolean }[] }>;
   readonly supervisor: Finding<{ readonly actors: readonly ActorHealth[] }>;
 }
@@ -29,6 +29,8 @@ export function healthOf(findings: Findings): HealthAnswer {
     if ('code' in finding && !causes.has(part)) causes.set(part, finding.code);
   }
   const syncing = answered(findings.consensus)?.syncing ?? false;
+  // It answers, and takes transactions; nothing is decided until others are back.
+  if (answered(findings.consensus)?.quorum === false) causes.set('validators', 'NO_QUORUM');
   const reasons = [...causes].map(([part, cause]) => `${part}: ${cause}`);
   return {
     live: true,
