@@ -396,6 +396,8 @@ test('a connection that breaks between two that live is made again', async () =>
       port1.on('message', (frame) => binding.port.postMessage(frame));
       binding.port.on('message', (frame) => port1.postMessage(frame));
       binding.port.on('close', () => port1.close());
+      // An open port would keep this process alive.
+      port1.on('close', () => binding.port.close());
       relays.push(port1);
       return super.bind({ ...binding, port: port2 }, timeout_ms);
     }
