@@ -1,22 +1,19 @@
 import type { Behaviour } from '../actor.ts';
 import type { ActorStatus } from '../child-spec.ts';
-import type { MainProtocol } from '../main-protocol.ts';
+import { MAX_NOTE_BYTES, type MainProtocol } from '../main-protocol.ts';
 import type { Protocol } from '../protocol.ts';
-
-/** Notes are for what an actor's next life wants to know: more is a database's. */
-const MAX_NOTE_BYTES = 1 << 20;
 
 /** What the main thread answers to actors (main-protocol.ts). One note for each sender, and those are few. */
 export function mainBehaviour(status: () => readonly ActorStatus[]): Behaviour<Protocol> {
   const notes = new Map<string, Uint8Array>();
   const behaviour: Behaviour<MainProtocol> = {
-    tell: {
+    tell: {},
+    ask: {
       keep({ note }, { from }) {
         // Copied: it is a view into a whole frame.
         if (note.byteLength <= MAX_NOTE_BYTES) notes.set(from, Uint8Array.from(note));
+        return {};
       },
-    },
-    ask: {
       status: () => ({
         actors: status().map(({ name, phase, restarts, lastDeath }) => ({
           name,

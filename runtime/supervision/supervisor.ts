@@ -469,9 +469,9 @@ export class Supervisor {
     this.#wakes.set(
       group,
       this.#options.clock.after(rest_ms, () => {
-        const resting = members.filter(({ phase }) => phase === 'resting');
-        for (const child of resting) child.phase = 'down';
-        if (resting.length > 0) this.#change(() => this.#replace(resting[0]!, code));
+        this.#awake(group);
+        const rested = members.find(({ phase }) => phase === 'down');
+        if (rested) this.#change(() => this.#replace(rested, code));
       }),
     );
   }

@@ -50,7 +50,7 @@ export default defineActor<typeof callerProtocol, CallerConfig>({
         async remember({ note }) {
           const kept = await main.ask('kept', {});
           const { actors } = await main.ask('status', {});
-          main.tell('keep', { note: Buffer.from(note) });
+          await main.ask('keep', { note: Buffer.from(note) });
           return {
             note: Buffer.from(kept.note ?? []).toString(),
             peers: actors.map(({ name, phase }) => `${name} ${phase}`).join(', '),

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Genesis, parseGenesis } from '../../actors/pocket/chain/genesis.ts';
 import { type RunningNode, startNode } from '../../actors/pocket/node.ts';
 import { latestHeight } from '../../cli/block-hashes.ts';
-import { LoadDriver } from '../../cli/load/driver.ts';
+import type { LoadDriver } from '../../cli/load/driver.ts';
 import { TransactionSource } from '../../cli/load/transactions.ts';
 import { type LocalnetLayout, localnetLayout, type NodeStatus } from '../../cli/localnet/files.ts';
 import { prepareNetwork } from '../../cli/localnet/network.ts';
-import { verifyChain } from '../../cli/localnet/verify.ts';
 import { NodeClient } from '../../cli/node-client.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { NodeConfig } from '../../config/schema.ts';
 import type { Fault } from '../../runtime/child-spec.ts';
 import { createLog } from '../../runtime/logging.ts';
+import { assertOneChain, loadOn } from './load.ts';
 
 /** A loaded machine of two cores needs tens of seconds for what takes five. */
 const LIMIT_ms = 60_000;
@@ -44,7 +43,7 @@ export class FourNodes {
     this.#seed = Buffer.from(readFileSync(layout.loadSeed, 'utf8').trim(), 'hex');
     const urls = entries.map((node) => node.rpc_url);
     this.clients = urls.map((url) => new NodeClient(url));
-    this.driver = new LoadDriver({ urls, rate, remember: true, seed: this.#seed, ...this.#genesis });
+    this.driver = loadOn(layout, urls, rate);
   }
 
   /**
@@ -147,10 +146,7 @@ export class FourNodes {
   async agrees(accepted: readonly string[]): Promise<void> {
     const to = await this.top();
     await this.reaches(to);
-    const verdict = await verifyChain(this.clients, { from: 1, to }, accepted);
-    assert.equal(verdict.difference, '');
-    assert.equal(verdict.committed, accepted.length);
-    assert.equal(verdict.repeated, 0);
+    await assertOneChain(this.clients, to, accepted);
   }
 
   #incarnations(): Map<string, number> {

@@ -22,12 +22,15 @@ const main = defineActor({
   uses: [],
   listens: [],
   start: () => ({
-    tell: {
+    tell: {},
+    ask: {
       keep: ({ note }) => {
         kept = note.slice();
+        return {};
       },
+      status: () => ({ actors: [] }),
+      kept: () => ({ note: kept }),
     },
-    ask: { status: () => ({ actors: [] }), kept: () => ({ note: kept }) },
     stop: () => undefined,
   }),
 });

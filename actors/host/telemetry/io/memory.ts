@@ -1,13 +1,10 @@
 import { Packr } from 'msgpackr';
 import type { Logger } from 'pino';
 import type { Peer } from '../../../../runtime/actor.ts';
-import { CodedError, toErrorRecord } from '../../../../runtime/errors.ts';
-import type { MainProtocol } from '../../../../runtime/main-protocol.ts';
+import { toErrorRecord } from '../../../../runtime/errors.ts';
+import { MAX_NOTE_BYTES, type MainProtocol } from '../../../../runtime/main-protocol.ts';
 import { fitted, noteSchema } from '../core/note.ts';
 import { Totals } from '../core/totals.ts';
-
-/** What the main thread keeps for an actor. */
-const NOTE_LIMIT_bytes = 1 << 20;
 
 /** The main thread does little; where it is late for so long, the machine is overloaded. */
 const KEPT_TIMEOUT_ms = 5_000;
@@ -40,11 +37,7 @@ export class Memory {
   /** Hands over what is known. Resolves when the main thread has it, or when it cannot be had of it. */
   async keep(totals: Totals): Promise<void> {
     try {
-      if (!this.#main.tell('keep', { note: this.#encode(totals) })) {
-        throw new CodedError('MAILBOX_FULL', 'the main thread takes no note');
-      }
-      // A tell is not answered; by the answer to what is asked after it, it has arrived.
-      await this.#main.ask('status', {});
+      await this.#main.ask('keep', { note: this.#encode(totals) });
       this.#isKept = true;
     } catch (error) {
       if (this.#isKept) this.#log.warn({ code: toErrorRecord(error).code }, 'counts are not kept for a next life');
@@ -53,7 +46,7 @@ export class Memory {
   }
 
   #encode(totals: Totals): Uint8Array {
-    const { bytes, missing } = fitted(totals.note(), NOTE_LIMIT_bytes, (note) => packr.pack(note));
+    const { bytes, missing } = fitted(totals.note(), MAX_NOTE_BYTES, (note) => packr.pack(note));
     if (missing > 0 && !this.#saidTooLarge) {
       this.#log.warn({ missing }, 'more counts than can be kept for a next life: some may begin at 0 then');
       this.#saidTooLarge = true;

@@ -65,9 +65,12 @@ export class Database {
     await this.#sql.end({ timeout: CLOSE_TIMEOUT_S });
   }
 
-  #atMost<T>(limit_ms: number, answer: Promise<T>): Promise<T> {
+  #atMost<T>(limit_ms: number, answer: Promise<T>, onLate = (): void => undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const cancel = this.#options.clock.after(limit_ms, () => reject(silent(limit_ms)));
+      const cancel = this.#options.clock.after(limit_ms, () => {
+        onLate();
+        reject(silent(limit_ms));
+      });
       answer.then(resolve, reject).finally(cancel);
     });
   }
@@ -75,13 +78,7 @@ export class Database {
   #withDeadline<T>(run: (sql: Sql) => Promise<T>): Promise<T> {
     const sql = this.#sql;
     const limit_ms = this.#options.statementTimeout_ms + GRACE_MS;
-    return new Promise<T>((resolve, reject) => {
-      const cancel = this.#options.clock.after(limit_ms, () => {
-        this.#replace(sql);
-        reject(silent(limit_ms));
-      });
-      run(sql).then(resolve, reject).finally(cancel);
-    });
+    return this.#atMost(limit_ms, run(sql), () => this.#replace(sql));
   }
 
   /** Drops connections that hang: their queries would keep the pool occupied for ever. */
