@@ -27,6 +27,8 @@ export interface ChildSpec {
   readonly name: string;
   /** URL of the module whose default export is the actor's definition. */
   readonly module: string;
+  /** URL of a file that holds the module with all it needs: its thread starts twice as fast as by importing it. */
+  readonly bundle?: string;
   readonly config: unknown;
   readonly restart: RestartPolicy;
   /** Actors that hold state derived from this one: they are replaced with it. */

@@ -17,6 +17,7 @@ const SOURCES = [
   'config',
   'docs',
   'runtime',
+  'scripts',
   'test',
   'wasm',
   'tsconfig.json',

@@ -140,9 +140,13 @@ function childSpec(
   config: unknown,
   dependents: string[],
 ): ChildSpec {
+  const name = folder.slice(folder.indexOf('/') + 1);
+  const bundle = new URL(`../../threads/${name}.js`, import.meta.url);
   return {
-    name: folder.slice(folder.indexOf('/') + 1),
+    name,
     module: new URL(`../${folder}/index${EXTENSION}`, import.meta.url).href,
+    // The sources have no bundles beside them, the build has.
+    ...(EXTENSION === '.js' ? { bundle: bundle.href } : {}),
     config,
     restart: 'permanent',
     dependents,

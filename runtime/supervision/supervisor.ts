@@ -349,6 +349,7 @@ export class Supervisor {
         beat_ms: WATCH_ms,
       },
       {
+        entry: spec.bundle,
         clock,
         maxHeap_mb: spec.limits.maxHeap_mb,
         terminate_ms: TERMINATE_SHUTDOWNS * spec.shutdown_ms,

@@ -41,6 +41,8 @@ export interface Death {
 export type ThreadStart = Omit<WorkerStart, 'box'>;
 
 export interface ThreadOptions {
+  /** URL of a file that loads the actor by itself; absent: one that imports the module. */
+  readonly entry?: string | undefined;
   readonly clock: Clock;
   readonly maxHeap_mb: number;
   /** Time for a thread to end once it is told to, ms. */
@@ -91,7 +93,7 @@ export class WorkerThread implements ActorThread {
     this.#clock = options.clock;
     this.#options = options;
     const workerData: WorkerStart = { ...start, box: this.box };
-    this.#worker = new Worker(new URL(`../worker${EXTENSION}`, import.meta.url), {
+    this.#worker = new Worker(new URL(options.entry ?? `../worker${EXTENSION}`, import.meta.url), {
       name: start.name,
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: options.maxHeap_mb, maxYoungGenerationSizeMb: YOUNG_GENERATION_mb },
