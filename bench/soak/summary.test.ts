@@ -26,13 +26,23 @@ function samples(count: number, at: (at_s: number, index: number) => Partial<Sam
 
 test('a process that lives on is looked at once it is warm', () => {
   const hour = samples(361, (at_s) => {
-    const rss_mb = at_s < 120 ? at_s * 10 : 300 + at_s / 360;
+    const rss_mb = at_s < 1_200 ? at_s * 10 : 300 + at_s / 360;
     return { processes: [look('driver', 1, at_s, { rss_mb, pss_mb: 1, threads: 12 })] };
   });
   const [driver] = summaryOf(hour, STORM).processes;
   assert.ok(Math.abs(driver!.slope!.slope - 10) < 1e-6, JSON.stringify(driver));
   assert.equal(driver?.lives, 1);
   assert.deepEqual(driver?.counts.threads, { begin: 12, end: 12, most: 12 });
+});
+
+test('a young chain, and an actor that chaos made grow, are no slope', () => {
+  const hour = samples(361, (at_s, index) => {
+    const rss_mb = index % 50 === 40 ? 2_000 + at_s : Math.min(500, 300 + at_s / 5);
+    return { processes: [look('driver', 1, at_s, { rss_mb })] };
+  });
+  const [driver] = summaryOf(hour, STORM).processes;
+  assert.ok(Math.abs(driver!.slope!.slope) < 1e-6, JSON.stringify(driver));
+  assert.ok(driver!.memory_mb.most > 2_000);
 });
 
 test('lives are compared at equal age: a start that is small each time is no fall, and growth is found', () => {

@@ -3,8 +3,13 @@ import type { NodeSample, ProcessSample, Sample } from './sample.ts';
 
 /** A process that is younger has not taken its place yet: it is left out everywhere. */
 const YOUNG_s = 10;
-/** What lives through the run is warm after this: code is compiled, caches and pools have their size. */
-const WARM_s = 120;
+/**
+ * Slopes are of what comes after this share of the run: before, code is compiled, caches and pools take their size, and the
+ * state grows until the first transactions leave the replay window (1,000 blocks, a quarter of an hour).
+ */
+const SETTLED_SHARE = 1 / 3;
+/** Of the median: beyond this, chaos has just made one of the actors grow on purpose. Slopes leave such samples out. */
+const SWOLLEN = 1.5;
 /** The beginning and the end are what most samples of so much of the run say. */
 const END_SHARE = 0.1;
 /** A slope of fewer points is one of chance. */
@@ -78,6 +83,8 @@ function processSummary(name: string, samples: readonly Sample[]): ProcessSummar
   const all = samples.flatMap(({ at_s, processes }) =>
     processes.filter((one) => one.name === name).map((one): Looked => ({ ...one, at_s })),
   );
+  const settled_s = SETTLED_SHARE * (samples.at(-1)?.at_s ?? 0);
+  const settled = withoutSwollen(all.filter(({ at_s }) => at_s >= settled_s));
   const lives = new Set(all.map(({ pid }) => pid)).size;
   const grown = all.filter(({ age_s }) => age_s >= YOUNG_s);
   const over = (value: (one: Looked) => number): Change =>
@@ -88,9 +95,14 @@ function processSummary(name: string, samples: readonly Sample[]): ProcessSummar
     lives,
     longest_life_s: Math.max(...all.map(({ age_s }) => age_s)),
     memory_mb: over(memoryOf),
-    slope: enough(lives === 1 ? ofOneLife(all) : ofManyLives(all)),
+    slope: enough(lives === 1 ? slopeOf(settled.map(pointOf)) : ofManyLives(settled)),
     counts: Object.fromEntries(COUNTS.map((key) => [key, count(key)])) as Record<CountName, Change>,
   };
+}
+
+function withoutSwollen(looks: readonly Looked[]): readonly Looked[] {
+  const most_mb = SWOLLEN * median(looks.map(memoryOf));
+  return looks.filter((look) => memoryOf(look) <= most_mb);
 }
 
 function enough(slope: Slope | null): Slope | null {
@@ -100,10 +112,6 @@ function enough(slope: Slope | null): Slope | null {
 /** Backends share most of a database's memory: what is counted for each of them is its share. */
 export function memoryOf({ name, rss_mb, pss_mb }: ProcessSample): number {
   return name.startsWith('database') ? pss_mb : rss_mb;
-}
-
-function ofOneLife(looks: readonly Looked[]): Slope | null {
-  return slopeOf(looks.filter(({ age_s }) => age_s >= WARM_s).map(pointOf));
 }
 
 /**
