@@ -2,7 +2,7 @@
  * Runs a local network for an hour, with chaos if it is told so, and looks from outside for what grows: memory, threads,
  * descriptors, ports, files, restarts. Samples are written as they are taken: an hour that is cut off leaves them.
  */
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -64,6 +64,12 @@ function conclude(file: string, report: SoakResult['report']): void {
   writeResult(flags.out, name, result, markdown(result, `${name}.svg`));
 }
 
+/** What the network reported at the end of the run whose samples these are; null where it was cut off. */
+function reportBeside(samples: string): SoakResult['report'] {
+  const file = samples.replace(/\.jsonl$/, '.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as SoakResult).report : null;
+}
+
 async function soak(): Promise<number> {
   const file = join(flags.out, `soak-${today()}.jsonl`);
   mkdirSync(dirname(file), { recursive: true });
@@ -83,4 +89,4 @@ async function soak(): Promise<number> {
 }
 
 if (flags.from === undefined) process.exitCode = await soak();
-else conclude(flags.from, null);
+else conclude(flags.from, reportBeside(flags.from));
