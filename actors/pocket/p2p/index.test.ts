@@ -59,9 +59,9 @@ async function actor(index: number, port: number, peers: string[]) {
 describe('the p2p actor', () => {
   it('speaks its protocol', async () => {
     const ports = [await freePort(), await freePort()];
-    const peers = ports.map((port) => `/ip4/127.0.0.1/tcp/${port}`);
-    const first = await actor(0, ports[0]!, peers);
-    const second = await actor(1, ports[1]!, peers);
+    // One of them dials: where both do, one of two connections is given up, with what is on its way there.
+    const first = await actor(0, ports[0]!, []);
+    const second = await actor(1, ports[1]!, [`/ip4/127.0.0.1/tcp/${ports[0]}`]);
     await until(() => [first, second].every(({ events }) => events('connected').at(-1)?.validators === 1), 'the peers');
 
     await first.behaviour.tell.broadcast({ message: Uint8Array.of(1) }, ENVELOPE);
