@@ -1,6 +1,6 @@
 /** Codes this module throws, one line each. Documentation is generated from this table. */
 export const WASM_ERRORS = {
-  KERNEL_MESSAGE_TOO_LONG: 'A message does not fit the memory of the hash kernel (64 KiB).',
+  KERNEL_MESSAGE_TOO_LONG: 'A message does not fit the memory of the hash kernel (1 MiB).',
   KERNEL_MISSING: 'The compiled WebAssembly kernels are not there: run `npm run build`.',
   PROOF_MALFORMED: 'A trie proof has a wrong size or form; whoever sent it broke the protocol.',
   SEED_INVALID: 'An Ed25519 seed must be exactly 32 bytes.',

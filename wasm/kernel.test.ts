@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { hasCode } from '../runtime/errors.ts';
-import { readModule, sha256Kernel } from './kernel.ts';
+import { HashKernel } from './hash-kernel.ts';
+import { readModule, sharedAs, vectorBuild } from './kernel.ts';
 import { sha256Batch } from './sha256-batch.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -32,32 +33,65 @@ test('every length from 0 to 300, several messages each', () => {
 });
 
 test('batches larger than the memory of the kernel', () => {
-  const messages = Array.from({ length: 2500 }, (_, i) =>
+  const messages = Array.from({ length: 5000 }, (_, i) =>
     Uint8Array.from({ length: 65 }, (_, j) => (i * 7 + j) & 0xff),
   );
   assert.deepEqual(hashAll(messages, 65), messages.map(expected));
-  const empty = Array.from({ length: 1500 }, () => new Uint8Array(0));
+  const empty = Array.from({ length: 4500 }, () => new Uint8Array(0));
   assert.deepEqual(hashAll(empty, 0), empty.map(expected));
-  const long = [new Uint8Array(65536).fill(7), new Uint8Array(65536).fill(8)];
-  assert.deepEqual(hashAll(long, 65536), long.map(expected));
+  const long = [new Uint8Array(1 << 20).fill(7), new Uint8Array(1 << 20).fill(8)];
+  assert.deepEqual(hashAll(long, 1 << 20), long.map(expected));
   assert.deepEqual(hashAll([], 65), []);
-  assert.throws(() => hashAll([new Uint8Array(65537)], 65537), { code: 'KERNEL_MESSAGE_TOO_LONG' });
+  assert.throws(() => hashAll([new Uint8Array((1 << 20) + 1)], (1 << 20) + 1), { code: 'KERNEL_MESSAGE_TOO_LONG' });
 });
 
-test('random messages with a stride', () => {
-  const { input, output, hashBatch } = sha256Kernel();
-  fc.assert(
-    fc.property(fc.uint8Array({ minLength: 1, maxLength: 500 }), fc.nat({ max: 64 }), (message, gap) => {
-      const stride = message.length + gap;
-      input.set(message, 0);
-      input.set(message, stride);
-      hashBatch(2, message.length, stride);
-      assert.equal(hex(output.subarray(0, 32)), expected(message));
-      assert.equal(hex(output.subarray(32, 64)), expected(message));
-    }),
-    { numRuns: 200 },
-  );
-});
+for (const build of ['plain', vectorBuild()] as const) {
+  const kernel = new HashKernel(build);
+  const { input, offsets, output } = kernel;
+  const digest = (i: number): string => hex(output.subarray(32 * i, 32 * i + 32));
+
+  test(`${build}: messages of one length, with a stride`, () => {
+    const messages = fc
+      .nat({ max: 300 })
+      .chain((length) =>
+        fc.array(fc.uint8Array({ minLength: length, maxLength: length }), { minLength: 1, maxLength: 9 }),
+      );
+    fc.assert(
+      fc.property(messages, fc.nat({ max: 64 }), (messages, gap) => {
+        const length = messages[0]!.length;
+        messages.forEach((message, i) => {
+          input.set(message, i * (length + gap));
+        });
+        kernel.hashEqual(messages.length, length, length + gap);
+        assert.deepEqual(
+          messages.map((_, i) => digest(i)),
+          messages.map(expected),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test(`${build}: messages of different lengths`, () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 12 }), (messages) => {
+        let end = 0;
+        messages.forEach((message, i) => {
+          input.set(message, end);
+          offsets[i] = end;
+          end += message.length;
+        });
+        offsets[messages.length] = end;
+        kernel.hashMixed(messages.length);
+        assert.deepEqual(
+          messages.map((_, i) => digest(i)),
+          messages.map(expected),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+}
 
 test('a missing build says what to do', () => {
   assert.throws(
@@ -67,10 +101,10 @@ test('a missing build says what to do', () => {
 });
 
 test('a thread started later uses the module compiled here', async () => {
-  sha256Kernel();
+  new HashKernel('plain');
   const source = `
     const { getEnvironmentData, parentPort } = require('node:worker_threads');
-    parentPort.postMessage(getEnvironmentData('potoroo:wasm:sha256') instanceof WebAssembly.Module);`;
+    parentPort.postMessage(getEnvironmentData('${sharedAs('hash.plain.wasm')}') instanceof WebAssembly.Module);`;
   const worker = new Worker(source, { eval: true });
   const [shared] = await once(worker, 'message');
   assert.equal(shared, true);

@@ -4,62 +4,53 @@ import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { instantiateSync } from '@assemblyscript/loader';
 import { CodedError } from '../runtime/errors.ts';
 
-/** What wasm/assembly/sha256.ts exports: functions by pointer, addresses as globals. */
-interface Sha256Exports extends Record<string, unknown> {
+/** The kernels, wasm/assembly/NAME.ts. */
+export type KernelName = 'hash';
+
+/** Builds of a kernel, from the one that runs everywhere to the one that asks most of the machine. */
+export type Build = 'plain' | 'simd' | 'relaxed';
+
+/** What every kernel exports: memory, functions by pointer, addresses as globals. */
+export interface KernelExports extends Record<string, unknown> {
   readonly memory: WebAssembly.Memory;
-  readonly INPUT: WebAssembly.Global<'i32'>;
-  readonly INPUT_BYTES: WebAssembly.Global<'i32'>;
-  readonly OUTPUT: WebAssembly.Global<'i32'>;
-  readonly OUTPUT_BYTES: WebAssembly.Global<'i32'>;
-  hashBatch(source: number, count: number, length: number, stride: number, target: number): void;
 }
 
-/** One thread's instance of the SHA-256 kernel. The memory never grows, so the views stay valid. */
-export interface Sha256Kernel {
-  readonly input: Uint8Array;
-  readonly output: Uint8Array;
-  /** Hashes messages that stand in `input` from its start, `stride` bytes apart, into `output`. */
-  hashBatch(count: number, length: number, stride: number): void;
-}
+/** Relative to the folder of this file, or of its bundle, in dist/. */
+const BUILD_URL = new URL('../../wasm/build/', import.meta.url);
 
-/** Relative to dist/wasm/ in a checkout and in the installed package alike. */
-const MODULE_URL = new URL('../../wasm/build/sha256.wasm', import.meta.url);
-/** Threads started later find the compiled module under this name instead of compiling it again. */
-const SHARED_AS = 'potoroo:wasm:sha256';
+/** A module whose only function does `i8x16.splat(0); drop`: it is valid where vectors are known. */
+const USES_SIMD = Uint8Array.from([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11,
+]);
 
-let kernel: Sha256Kernel | undefined;
+let simd: boolean | undefined;
 
-/**
- * The kernel of this thread, instantiated at the first call.
- * @throws CodedError KERNEL_MISSING
- */
-export function sha256Kernel(): Sha256Kernel {
-  kernel ??= instantiate(compiledModule());
-  return kernel;
+/** The best build of a kernel of two builds that this machine runs. */
+export function vectorBuild(): 'plain' | 'simd' {
+  simd ??= WebAssembly.validate(USES_SIMD);
+  return simd ? 'simd' : 'plain';
 }
 
 /**
- * Compiles the module once for this thread and all that it starts from then on.
+ * A new instance of a kernel. Its module is compiled once for this thread and all that it starts from then on.
  * @throws CodedError KERNEL_MISSING
  */
-function compiledModule(): WebAssembly.Module {
-  const shared: unknown = getEnvironmentData(SHARED_AS);
+export function instantiateKernel<Exports extends KernelExports>(name: KernelName, build: Build): Exports {
+  return instantiateSync<Exports>(compiledModule(name, build), {}).exports;
+}
+
+/** Threads started later find the module in their environment instead of compiling it again. */
+function compiledModule(name: KernelName, build: Build): WebAssembly.Module {
+  const file = `${name}.${build}.wasm`;
+  const shared: unknown = getEnvironmentData(sharedAs(file));
   if (shared instanceof WebAssembly.Module) return shared;
-  const module = new WebAssembly.Module(readModule(MODULE_URL));
-  setEnvironmentData(SHARED_AS, module);
+  const module = new WebAssembly.Module(readModule(new URL(file, BUILD_URL)));
+  setEnvironmentData(sharedAs(file), module);
   return module;
 }
 
-function instantiate(module: WebAssembly.Module): Sha256Kernel {
-  const { exports } = instantiateSync<Sha256Exports>(module, {});
-  const view = (start: WebAssembly.Global<'i32'>, length: WebAssembly.Global<'i32'>): Uint8Array =>
-    new Uint8Array(exports.memory.buffer, start.value, length.value);
-  const [from, to] = [exports.INPUT.value, exports.OUTPUT.value];
-  return {
-    input: view(exports.INPUT, exports.INPUT_BYTES),
-    output: view(exports.OUTPUT, exports.OUTPUT_BYTES),
-    hashBatch: (count, length, stride) => exports.hashBatch(from, count, length, stride, to),
-  };
+export function sharedAs(file: string): string {
+  return `potoroo:wasm:${file}`;
 }
 
 /** @throws CodedError KERNEL_MISSING */

@@ -1,0 +1,47 @@
+/** SHA-256's numbers (FIPS 180-4). */
+
+export const BLOCK_BYTES: usize = 64;
+export const DIGEST_BYTES: usize = 32;
+/** The padding: a one bit, zeros, and the length of the message in bits in the last 8 bytes of a block. */
+const LENGTH_BYTES: usize = 8;
+
+/** Fractional parts of the square roots of the first 8 primes. */
+export const INITIAL: usize = memory.data<u32>([
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]);
+
+/** Fractional parts of the cube roots of the first 64 primes. */
+export const ROUND: usize = memory.data<u32>([
+  0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
+  0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
+  0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
+  0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
+  0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819,
+  0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
+  0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+  0xc67178f2,
+]);
+
+/** Bytes that the end of a message takes with its padding: one block or two. */
+export function tailBytes(rest: usize): usize {
+  return rest + 1 + LENGTH_BYTES <= BLOCK_BYTES ? BLOCK_BYTES : 2 * BLOCK_BYTES;
+}
+
+/** Writes the end of a message of `length` bytes, its last `rest` ones at `source`, padded to `tail`. */
+export function writeTail(tail: usize, source: usize, rest: usize, length: usize): void {
+  const bytes = tailBytes(rest);
+  copyShort(tail, source, rest);
+  memory.fill(tail + rest, 0, bytes - rest);
+  store<u8>(tail + rest, 0x80);
+  store<u64>(tail + bytes - LENGTH_BYTES, bswap<u64>((<u64>length) << 3));
+}
+
+/** Copies less than a block. V8 calls out for a memory.copy, which takes longer than the bytes do. */
+export function copyShort(target: usize, source: usize, bytes: usize): void {
+  const end = source + bytes;
+  for (; source + 8 <= end; source += 8) {
+    store<u64>(target, load<u64>(source));
+    target += 8;
+  }
+  for (; source < end; source++) store<u8>(target++, load<u8>(source));
+}
