@@ -4,6 +4,7 @@ export const WASM_ERRORS = {
   KERNEL_MISSING: 'The compiled WebAssembly kernels are not there: run `npm run build`.',
   PROOF_MALFORMED: 'A trie proof has a wrong size or form; whoever sent it broke the protocol.',
   SEED_INVALID: 'An Ed25519 seed must be exactly 32 bytes.',
+  TARGET_INVALID: 'The target of a relay difficulty is a 256-bit number: 32 bytes, big-endian.',
   TRIE_KEY_INVALID: 'A key or path is too short for a trie that uses it unhashed.',
   TRIE_OPTIONS_INVALID: 'A trie was asked for something that its options exclude.',
   TRIE_WEIGHT_INVALID: 'The weight of a leaf is not an unsigned 64-bit number.',

@@ -10,9 +10,17 @@ interface HashExports extends KernelExports {
   readonly BATCH_MAX: WebAssembly.Global<'i32'>;
   readonly OFFSETS: WebAssembly.Global<'i32'>;
   readonly OUTPUT: WebAssembly.Global<'i32'>;
+  readonly TARGET: WebAssembly.Global<'i32'>;
+  readonly BITMAP: WebAssembly.Global<'i32'>;
   hashEqual(source: number, count: number, length: number, stride: number, target: number): void;
   hashMixed(source: number, offsets: number, count: number, target: number): void;
+  sha3Mixed(source: number, offsets: number, count: number, target: number): void;
+  blake2bMixed(source: number, offsets: number, count: number, target: number): void;
+  markBelow(digests: number, count: number, target: number, bitmap: number): void;
 }
+
+/** What a batch of messages of different lengths can be hashed with; all give 32 bytes. */
+export type Algorithm = 'sha256' | 'sha3-256' | 'blake2b-256';
 
 /** An instance of the hash kernel. Its memory never grows, so the views stay valid. */
 export class HashKernel {
@@ -23,6 +31,10 @@ export class HashKernel {
   readonly offsets: Uint32Array;
   /** Where digests appear, 32 bytes each. */
   readonly output: Uint8Array;
+  /** A 256-bit number, big-endian. */
+  readonly target: Uint8Array;
+  /** One bit per digest: bit i % 8 of byte i / 8. */
+  readonly bitmap: Uint8Array;
   /** Messages of one call at most. */
   readonly batchMax: number;
 
@@ -35,6 +47,8 @@ export class HashKernel {
     this.input = new Uint8Array(buffer, exports.INPUT.value, exports.INPUT_BYTES.value);
     this.offsets = new Uint32Array(buffer, exports.OFFSETS.value, this.batchMax + 1);
     this.output = new Uint8Array(buffer, exports.OUTPUT.value, this.batchMax * DIGEST_BYTES);
+    this.target = new Uint8Array(buffer, exports.TARGET.value, DIGEST_BYTES);
+    this.bitmap = new Uint8Array(buffer, exports.BITMAP.value, this.batchMax / 8);
   }
 
   /** Hashes `count` messages of `length` bytes that stand in `input` from its start, `stride` bytes apart. */
@@ -44,9 +58,16 @@ export class HashKernel {
   }
 
   /** Hashes `count` messages that follow each other in `input`, where `offsets` says. */
-  hashMixed(count: number): void {
-    const { INPUT, OFFSETS, OUTPUT } = this.#exports;
-    this.#exports.hashMixed(INPUT.value, OFFSETS.value, count, OUTPUT.value);
+  hashMixed(count: number, algorithm: Algorithm = 'sha256'): void {
+    const { INPUT, OFFSETS, OUTPUT, hashMixed, sha3Mixed, blake2bMixed } = this.#exports;
+    const hash = { sha256: hashMixed, 'sha3-256': sha3Mixed, 'blake2b-256': blake2bMixed }[algorithm];
+    hash(INPUT.value, OFFSETS.value, count, OUTPUT.value);
+  }
+
+  /** Sets the bits of `bitmap` where the first `count` digests in `output` are less than `target`. */
+  markBelow(count: number): void {
+    const { OUTPUT, TARGET, BITMAP } = this.#exports;
+    this.#exports.markBelow(OUTPUT.value, count, TARGET.value, BITMAP.value);
   }
 }
 

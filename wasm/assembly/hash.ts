@@ -2,6 +2,10 @@
  * Hashes by pointer. Nothing is allocated and no object crosses the border: the host writes messages at INPUT (and where
  * they begin at OFFSETS), calls, and reads digests at OUTPUT. All memory is laid out when the module is compiled.
  */
+import { blake2b } from './blake2b';
+import { sha3 } from './sha3';
+
+export { markBelow } from './relay';
 export { hashEqual, hashMixed } from './sha256/batch';
 
 /** Where the host writes messages: a whole batch of relays of usual size. */
@@ -13,3 +17,23 @@ export const BATCH_MAX: u32 = 4096;
 export const OFFSETS: usize = memory.data(16400, 16);
 /** Where the digests of a batch appear: 32 bytes each. */
 export const OUTPUT: usize = memory.data(131072, 16);
+/** The target of relay difficulty, a 256-bit number, big-endian. */
+export const TARGET: usize = memory.data(32, 16);
+/** One bit per message of a batch. */
+export const BITMAP: usize = memory.data(512, 16);
+
+/** SHA3-256 of messages of different lengths, laid out as for hashMixed. */
+export function sha3Mixed(source: usize, offsets: usize, count: u32, target: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const from = load<u32>(offsets + (i << 2));
+    sha3(source + from, load<u32>(offsets + (i << 2), 4) - from, target + (i << 5));
+  }
+}
+
+/** BLAKE2b-256 of messages of different lengths, laid out as for hashMixed. */
+export function blake2bMixed(source: usize, offsets: usize, count: u32, target: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const from = load<u32>(offsets + (i << 2));
+    blake2b(source + from, load<u32>(offsets + (i << 2), 4) - from, target + (i << 5));
+  }
+}
