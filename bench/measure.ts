@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { LocalNetwork } from '../test/support/local-network.ts';
 
 /** From the compiled file back to the repository. */
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Where results go unless told otherwise. */
 export const RESULTS = join(ROOT, 'bench', 'results');
 

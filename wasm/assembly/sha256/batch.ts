@@ -61,14 +61,14 @@ function compressTails(offset: usize): void {
   compressFour(tails, tails + TAIL_BYTES, tails + TAIL_BYTES * 2, tails + TAIL_BYTES * 3);
 }
 
-/** Of each lane: where its message goes on, bytes of it left, and its number. */
+/** Of each lane: where it goes on, whole blocks until something happens there, and the number of its message. */
 const LANE_AT: usize = memory.data(16, 16);
-const LANE_LEFT: usize = memory.data(16, 16);
+const LANE_BLOCKS: usize = memory.data(16, 16);
 const LANE_MESSAGE: usize = memory.data(16, 16);
-/** Bytes left of a message that goes on in its tail: one block of it, or both. */
-const IDLE: u32 = 0xffffffff;
-const IN_TAIL_1: u32 = 0xfffffffe;
-const IN_TAIL_2: u32 = 0xfffffffd;
+/** Of each lane: 1 while it is in the tail of its message. */
+const LANE_IN_TAIL: usize = memory.data(16, 16);
+/** Nothing happens in a lane without a message. */
+const NEVER: u32 = 0xffffffff;
 
 /**
  * Hashes `count` messages that follow each other, message i from offsets[i] to offsets[i + 1] (u32, relative to
@@ -83,66 +83,79 @@ export function hashMixed(source: usize, offsets: usize, count: u32, target: usi
     return;
   }
   let next: u32 = 0;
-  let busy: u32 = 0;
-  for (let lane: usize = 0; lane < 4; lane++) {
-    if (next < count) {
-      take(lane, next++, source, offsets);
-      busy++;
-    } else {
-      store<u32>(LANE_LEFT + (lane << 2), IDLE);
-      store<u32>(LANE_AT + (lane << 2), <u32>TAILS);
-    }
+  for (let lane: usize = 0; lane < 16; lane += 4) {
+    if (next < count) begins(lane, next++, source, offsets);
+    else rests(lane);
   }
-  while (busy > 0) {
-    compressFour(load<u32>(LANE_AT), load<u32>(LANE_AT, 4), load<u32>(LANE_AT, 8), load<u32>(LANE_AT, 12));
-    for (let lane: usize = 0; lane < 4; lane++) {
-      if (goesOn(lane, offsets)) continue;
-      endLane(lane, target + <usize>load<u32>(LANE_MESSAGE + (lane << 2)) * DIGEST_BYTES);
-      if (next < count) {
-        take(lane, next++, source, offsets);
-      } else {
-        store<u32>(LANE_LEFT + (lane << 2), IDLE);
-        busy--;
+  for (let left = count; left > 0; ) {
+    compressUntilNext();
+    for (let lane: usize = 0; lane < 16; lane += 4) {
+      if (load<u32>(LANE_BLOCKS + lane) !== 0) continue;
+      if (load<u32>(LANE_IN_TAIL + lane) === 0) {
+        entersTail(lane, offsets);
+        continue;
       }
+      endLane(lane >> 2, target + <usize>load<u32>(LANE_MESSAGE + lane) * DIGEST_BYTES);
+      left--;
+      if (next < count) begins(lane, next++, source, offsets);
+      else rests(lane);
     }
   }
 }
 
-/** Begins with a message in a lane. */
-function take(lane: usize, message: u32, source: usize, offsets: usize): void {
+/** As many blocks as there are until a lane comes to the end of its stretch. */
+function compressUntilNext(): void {
+  let nearest: usize = 0;
+  for (let lane: usize = 4; lane < 16; lane += 4) {
+    if (load<u32>(LANE_BLOCKS + lane) < load<u32>(LANE_BLOCKS + nearest)) nearest = lane;
+  }
+  const blocks = load<u32>(LANE_BLOCKS + nearest);
+  let p0 = positionOf(0, nearest);
+  let p1 = positionOf(4, nearest);
+  let p2 = positionOf(8, nearest);
+  let p3 = positionOf(12, nearest);
+  for (let i: u32 = 0; i < blocks; i++) {
+    compressFour(p0, p1, p2, p3);
+    p0 += BLOCK_BYTES;
+    p1 += BLOCK_BYTES;
+    p2 += BLOCK_BYTES;
+    p3 += BLOCK_BYTES;
+  }
+  const bytes = blocks * <u32>BLOCK_BYTES;
+  for (let lane: usize = 0; lane < 16; lane += 4) {
+    if (load<u32>(LANE_BLOCKS + lane) === NEVER) continue;
+    store<u32>(LANE_AT + lane, load<u32>(LANE_AT + lane) + bytes);
+    store<u32>(LANE_BLOCKS + lane, load<u32>(LANE_BLOCKS + lane) - blocks);
+  }
+}
+
+function begins(lane: usize, message: u32, source: usize, offsets: usize): void {
   const from = load<u32>(offsets + (message << 2));
   const length = load<u32>(offsets + (message << 2), 4) - from;
-  beginLane(lane);
-  store<u32>(LANE_MESSAGE + (lane << 2), message);
-  place(lane, source + from, length, length);
+  beginLane(lane >> 2);
+  store<u32>(LANE_MESSAGE + lane, message);
+  store<u32>(LANE_AT + lane, <u32>source + from);
+  store<u32>(LANE_BLOCKS + lane, length / <u32>BLOCK_BYTES);
+  store<u32>(LANE_IN_TAIL + lane, 0);
+  if (length < <u32>BLOCK_BYTES) entersTail(lane, offsets);
 }
 
-/** Where the next block of a lane is: in the message while there is a whole one, then in its padded tail. */
-function place(lane: usize, at: usize, left: usize, length: usize): void {
-  if (left >= BLOCK_BYTES) {
-    store<u32>(LANE_AT + (lane << 2), <u32>at);
-    store<u32>(LANE_LEFT + (lane << 2), <u32>left);
-    return;
-  }
-  const tail = TAILS + lane * TAIL_BYTES;
-  writeTail(tail, at, left, length);
-  store<u32>(LANE_AT + (lane << 2), <u32>tail);
-  store<u32>(LANE_LEFT + (lane << 2), tailBytes(left) === BLOCK_BYTES ? IN_TAIL_1 : IN_TAIL_2);
-}
-
-/** Moves a lane on by the block that was taken; false where that was its message's last. */
-function goesOn(lane: usize, offsets: usize): bool {
-  const left = load<u32>(LANE_LEFT + (lane << 2));
-  if (left === IN_TAIL_1) return false;
-  if (left === IDLE) return true;
-  const at = load<u32>(LANE_AT + (lane << 2)) + <u32>BLOCK_BYTES;
-  if (left === IN_TAIL_2) {
-    store<u32>(LANE_AT + (lane << 2), at);
-    store<u32>(LANE_LEFT + (lane << 2), IN_TAIL_1);
-    return true;
-  }
-  const message = load<u32>(LANE_MESSAGE + (lane << 2)) << 2;
+function entersTail(lane: usize, offsets: usize): void {
+  const message = load<u32>(LANE_MESSAGE + lane) << 2;
   const length = load<u32>(offsets + message, 4) - load<u32>(offsets + message);
-  place(lane, at, left - <u32>BLOCK_BYTES, length);
-  return true;
+  const rest = length % <u32>BLOCK_BYTES;
+  const tail = TAILS + (lane >> 2) * TAIL_BYTES;
+  writeTail(tail, load<u32>(LANE_AT + lane), rest, length);
+  store<u32>(LANE_AT + lane, <u32>tail);
+  store<u32>(LANE_BLOCKS + lane, <u32>(tailBytes(rest) / BLOCK_BYTES));
+  store<u32>(LANE_IN_TAIL + lane, 1);
+}
+
+function rests(lane: usize): void {
+  store<u32>(LANE_BLOCKS + lane, NEVER);
+}
+
+/** A lane that rests repeats what another one does, and nobody reads the result. */
+function positionOf(lane: usize, busy: usize): usize {
+  return load<u32>(LANE_AT + (load<u32>(LANE_BLOCKS + lane) === NEVER ? busy : lane));
 }
