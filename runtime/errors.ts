@@ -32,8 +32,11 @@ export function hasCode(error: unknown, code: string): boolean {
 
 /** A kernel broke off in the middle: what it left in its memory is not to be used. */
 export function isTrap(error: unknown): boolean {
-  return error instanceof WebAssembly.RuntimeError;
+  return error instanceof WebAssembly.RuntimeError || hasCode(error, KERNEL_TRAP);
 }
+
+/** The code of a trap. */
+export const KERNEL_TRAP = 'KERNEL_TRAP';
 
 /** The error as one that keeps its code when it ends a thread: classes do not survive that, properties do. */
 export function withCode(error: unknown): unknown {
@@ -46,7 +49,7 @@ export function withCode(error: unknown): unknown {
 /** Flattens any thrown value for a hop. Never throws. */
 export function toErrorRecord(error: unknown): ErrorRecord {
   if (error instanceof CodedError) return { code: error.code, message: error.message, data: error.data };
-  if (isTrap(error)) return { code: 'KERNEL_TRAP', message: (error as Error).message, data: {} };
+  if (isTrap(error)) return { code: KERNEL_TRAP, message: (error as Error).message, data: {} };
   if (error instanceof Error) {
     // A coded error that ended a thread comes without its class.
     const { code, data } = error as { code?: unknown; data?: unknown };

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { hasCode } from '../runtime/errors.ts';
+import { hasCode, isTrap } from '../runtime/errors.ts';
 import { HashKernel } from './hash-kernel.ts';
 import { readModule, sharedAs, vectorBuild } from './kernel.ts';
 import { sha256Batch } from './sha256-batch.ts';
@@ -92,6 +92,17 @@ for (const build of ['plain', vectorBuild()] as const) {
     );
   });
 }
+
+test('a trap says where', () => {
+  const beyond = 1 << 30;
+  assert.throws(
+    () => new HashKernel('plain').hashEqual(1, beyond, beyond),
+    (error) =>
+      isTrap(error) &&
+      hasCode(error, 'KERNEL_TRAP') &&
+      /^the kernel broke off in hash\.hashEqual\(/.test((error as Error).message),
+  );
+});
 
 test('a missing build says what to do', () => {
   assert.throws(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { instantiateSync } from '@assemblyscript/loader';
-import { CodedError } from '../runtime/errors.ts';
+import { CodedError, isTrap, KERNEL_TRAP } from '../runtime/errors.ts';
 
 /** The kernels, wasm/assembly/NAME.ts. */
 export type KernelName = 'hash';
@@ -32,11 +32,32 @@ export function vectorBuild(): 'plain' | 'simd' {
 }
 
 /**
- * A new instance of a kernel. Its module is compiled once for this thread and all that it starts from then on.
+ * A new instance of a kernel. Its module is compiled once for this thread and all that it starts from then on. A function
+ * that traps throws KERNEL_TRAP and says where; what it left in its memory is not to be used, so that ends the actor.
  * @throws CodedError KERNEL_MISSING
  */
 export function instantiateKernel<Exports extends KernelExports>(name: KernelName, build: Build): Exports {
-  return instantiateSync<Exports>(compiledModule(name, build), {}).exports;
+  const { exports } = instantiateSync<Exports>(compiledModule(name, build), {});
+  const named = Object.entries(exports).map(([key, value]) => {
+    return [key, typeof value === 'function' ? reporting({ kernel: name, build, call: key }, value) : value];
+  });
+  return Object.fromEntries(named) as Exports;
+}
+
+type KernelFunction = (...parameters: unknown[]) => unknown;
+
+/** The same function, whose traps say what was called. */
+function reporting(context: { kernel: string; build: Build; call: string }, call: CallableFunction): KernelFunction {
+  return (...parameters) => {
+    try {
+      return (call as KernelFunction)(...parameters);
+    } catch (error) {
+      if (!isTrap(error)) throw error;
+      const where = `${context.kernel}.${context.call}(${parameters.join(', ')})`;
+      const message = `the kernel broke off in ${where}: ${(error as Error).message}`;
+      throw new CodedError(KERNEL_TRAP, message, { ...context, parameters }, { cause: error });
+    }
+  };
 }
 
 /** Threads started later find the module in their environment instead of compiling it again. */
