@@ -64,9 +64,9 @@ for (const build of ['plain', vectorBuild()] as const) {
     assert.equal(hex(hashMany('sha256', many, kernel)), many.map((message) => hex(ORACLES.sha256(message))).join(''));
     const large = [new Uint8Array(1 << 20).fill(1), new Uint8Array(5), new Uint8Array(1 << 20).fill(2)];
     assert.equal(hex(hashMany('sha256', large, kernel)), large.map((message) => hex(ORACLES.sha256(message))).join(''));
-    assert.throws(() => hashMany('sha256', [new Uint8Array((1 << 20) + 1)], kernel), {
-      code: 'KERNEL_MESSAGE_TOO_LONG',
-    });
+    const tooLarge = [new Uint8Array((1 << 20) + 1)];
+    assert.equal(hex(hashMany('sha256', tooLarge, kernel)), hex(ORACLES.sha256(tooLarge[0]!)));
+    assert.throws(() => hashMany('blake2b-256', tooLarge, kernel), { code: 'KERNEL_MESSAGE_TOO_LONG' });
     assert.equal(hashMany('sha256', [], kernel).length, 0);
   });
 

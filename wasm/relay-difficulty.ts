@@ -1,13 +1,6 @@
-import { hash } from 'node:crypto';
 import { CodedError } from '../runtime/errors.ts';
 import { DIGEST_BYTES, type HashKernel, hashKernel } from './hash-kernel.ts';
-import { pack } from './hash-many.ts';
-
-/**
- * Longer relays are hashed by OpenSSL: its instructions for SHA-256 are twice as fast as the kernel per byte, and from here on
- * that outweighs the 0.6 µs that a call of it costs.
- */
-const INLINE_BYTES = 1_300;
+import { hashNext } from './hash-many.ts';
 
 /** Digests of a batch of relays, and which of them are below the target. */
 export interface RelayVerdicts {
@@ -34,13 +27,8 @@ export function relayDifficulty(
   const bitmap = new Uint8Array(Math.ceil(relays.length / 8));
   kernel.target.set(target);
   for (let first = 0; first < relays.length; ) {
-    const end = wholeBytes(pack(relays, first, kernel, INLINE_BYTES), first, relays.length);
+    const end = wholeBytes(hashNext(kernel, 'sha256', relays, first), first, relays.length);
     const count = end - first;
-    kernel.hashMixed(count);
-    for (let i = 0; i < count; i++) {
-      const relay = relays[first + i] as Uint8Array;
-      if (relay.length > INLINE_BYTES) kernel.output.set(hash('sha256', relay, 'buffer'), DIGEST_BYTES * i);
-    }
     kernel.markBelow(count);
     digests.set(kernel.output.subarray(0, DIGEST_BYTES * count), DIGEST_BYTES * first);
     bitmap.set(kernel.bitmap.subarray(0, Math.ceil(count / 8)), first / 8);
