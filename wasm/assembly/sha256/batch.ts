@@ -1,6 +1,6 @@
 /** SHA-256 of many messages, four at a time where the build has vectors, one by one where it has not. */
 import { BLOCK_BYTES, copyShort, DIGEST_BYTES, tailBytes, writeTail } from './constants';
-import { begin, beginLane, compressFour, compressPadding64, endLane } from './four';
+import { begin, beginLane, compressFour, compressPadding64, endFour, endLane } from './four';
 import { hashOne } from './one';
 
 /** The ends of four messages with their padding: one or two blocks each. */
@@ -53,7 +53,8 @@ function hashUpToFour(source: usize, count: u32, length: usize, stride: usize, t
     compressTails(0);
     if (tailBytes(rest) > BLOCK_BYTES) compressTails(BLOCK_BYTES);
   }
-  for (let lane: u32 = 0; lane < count; lane++) endLane(lane, target + <usize>lane * DIGEST_BYTES);
+  if (count === 4) endFour(target);
+  else for (let lane: u32 = 0; lane < count; lane++) endLane(lane, target + <usize>lane * DIGEST_BYTES);
 }
 
 function compressTails(offset: usize): void {

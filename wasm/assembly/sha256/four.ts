@@ -31,10 +31,16 @@ export function endLane(lane: usize, target: usize): void {
   for (let i: usize = 0; i < 32; i += 4) store<u32>(target + i, bswap<u32>(load<u32>(STATE + (i << 2) + (lane << 2))));
 }
 
+/** Writes the digests of all lanes, one after the other, to `target`. */
+export function endFour(target: usize): void {
+  transpose(v128.load(STATE), v128.load(STATE, 16), v128.load(STATE, 32), v128.load(STATE, 48), target, 32);
+  transpose(v128.load(STATE, 64), v128.load(STATE, 80), v128.load(STATE, 96), v128.load(STATE, 112), target + 16, 32);
+}
+
 /** Takes one block of each message into STATE. */
 export function compressFour(p0: usize, p1: usize, p2: usize, p3: usize): void {
   for (let i: usize = 0; i < BLOCK_BYTES; i += 16)
-    transpose(v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i), SCHEDULE + (i << 2));
+    transpose(v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i), SCHEDULE + (i << 2), 16);
   expand();
   rounds(true);
 }
@@ -44,8 +50,8 @@ export function compressPadding64(): void {
   rounds(false);
 }
 
-/** Four words of four messages, big-endian, into four vectors. */
-function transpose(a: v128, b: v128, c: v128, d: v128, target: usize): void {
+/** Turns rows into columns, `stride` bytes apart, and the bytes of each word from big-endian to ours or back. */
+function transpose(a: v128, b: v128, c: v128, d: v128, target: usize, stride: usize): void {
   a = swapBytes(a);
   b = swapBytes(b);
   c = swapBytes(c);
@@ -53,11 +59,11 @@ function transpose(a: v128, b: v128, c: v128, d: v128, target: usize): void {
   const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
   const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
   v128.store(target, v128.shuffle<u64>(ab, cd, 0, 2));
-  v128.store(target, v128.shuffle<u64>(ab, cd, 1, 3), 16);
+  v128.store(target + stride, v128.shuffle<u64>(ab, cd, 1, 3));
   const ef = v128.shuffle<u32>(a, b, 2, 6, 3, 7);
   const gh = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
-  v128.store(target, v128.shuffle<u64>(ef, gh, 0, 2), 32);
-  v128.store(target, v128.shuffle<u64>(ef, gh, 1, 3), 48);
+  v128.store(target + 2 * stride, v128.shuffle<u64>(ef, gh, 0, 2));
+  v128.store(target + 3 * stride, v128.shuffle<u64>(ef, gh, 1, 3));
 }
 
 /** 48 more words made of the first 16; eight a turn. */
