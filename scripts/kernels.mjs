@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { generateField } from '../wasm/assembly/ed25519/generate.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const output = join(root, 'wasm', 'build');
@@ -16,6 +17,7 @@ const digestsFile = join(root, 'wasm', 'kernels.sha256');
 
 /** Kernels and their builds: a plain one runs everywhere, relaxed SIMD pays where it multiplies. */
 const KERNELS = {
+  ed25519: ['plain', 'simd', 'relaxed'],
   hash: ['plain', 'simd'],
 };
 
@@ -50,6 +52,7 @@ async function compileAll(stale) {
 /** Compiles what is older than the sources. @throws what the compiler says */
 export async function buildKernels() {
   mkdirSync(output, { recursive: true });
+  generateField();
   const sources = [join(root, 'wasm', 'assembly'), join(root, 'asconfig.json'), fileURLToPath(import.meta.url)];
   const changed_ms = Math.max(...sources.map(newest_ms));
   const isStale = (file) => {

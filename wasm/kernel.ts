@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { instantiateSync } from '@assemblyscript/loader';
 import { CodedError, isTrap, KERNEL_TRAP } from '../runtime/errors.ts';
 
 /** The kernels, wasm/assembly/NAME.ts. */
-export type KernelName = 'hash';
+export type KernelName = 'ed25519' | 'hash';
 
 /** Builds of a kernel, from the one that runs everywhere to the one that asks most of the machine. */
 export type Build = 'plain' | 'simd' | 'relaxed';
@@ -23,12 +24,39 @@ const USES_SIMD = Uint8Array.from([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11,
 ]);
 
+/** A module that exports `f(x, y, z)`, which is x * y + z by the relaxed multiply-add of doubles. */
+const MULTIPLIES_AND_ADDS = Uint8Array.from([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 124, 124, 124, 1, 124, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 22, 1, 20,
+  0, 32, 0, 253, 20, 32, 1, 253, 20, 32, 2, 253, 20, 253, 135, 2, 253, 33, 0, 11,
+]);
+
 let simd: boolean | undefined;
+let relaxed: boolean | undefined;
 
 /** The best build of a kernel of two builds that this machine runs. */
 export function vectorBuild(): 'plain' | 'simd' {
   simd ??= WebAssembly.validate(USES_SIMD);
   return simd ? 'simd' : 'plain';
+}
+
+/** The best build of a kernel of three builds that this machine runs. */
+export function bestBuild(): Build {
+  relaxed ??= fusesMultiplyAdd();
+  return relaxed ? 'relaxed' : vectorBuild();
+}
+
+/**
+ * True if the relaxed multiply-add is there and rounds once, which the standard leaves to the machine. Node 20 knows it
+ * behind a flag of V8 that may be set before the first module that needs it is compiled, for the whole process.
+ */
+function fusesMultiplyAdd(): boolean {
+  if (!WebAssembly.validate(MULTIPLIES_AND_ADDS)) setFlagsFromString('--experimental-wasm-relaxed-simd');
+  if (!WebAssembly.validate(MULTIPLIES_AND_ADDS)) return false;
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(MULTIPLIES_AND_ADDS));
+  const multiplyAdd = exports.f as (x: number, y: number, z: number) => number;
+  // (1 + e)(1 - e) = 1 - e^2, which a rounding in between makes 1.
+  const e = 2 ** -30;
+  return multiplyAdd(1 + e, 1 - e, -1) === -(e * e);
 }
 
 /**

@@ -1,0 +1,105 @@
+/**
+ * The different keys of a batch, numbered from 0, and a cache of the points of keys seen before: sets of four by a hash with
+ * secret factors, so that nobody can aim at a set; in a set, the key that was used longest ago makes room. What is no
+ * point is remembered as well.
+ */
+
+import { copyPoint, POINT_BYTES } from './point';
+import { enqueue } from './queue';
+
+/** -A of each key of the batch, cached. */
+const POINTS: usize = memory.data(655360, 16);
+/** u8 each: 1 if the key is a point. */
+const VALID: usize = memory.data(4096, 16);
+/** u32 each: where in the cache the point goes once it is known; 0 if it came from there. */
+const DESTINATIONS: usize = memory.data(16384, 16);
+
+const WAYS: usize = 4;
+/** 1024 sets: more keys than there are validators and busy applications. */
+const SET_BITS: u64 = 10;
+const SLOT_BYTES: usize = 208;
+const SLOTS: usize = memory.data(851968, 16);
+/** Of a slot: the point from 0 on, the key, then u32 each. */
+const KEY: usize = 160;
+const USED: usize = 192;
+const BATCH: usize = 196;
+const NUMBER: usize = 200;
+const IS_POINT: usize = 204;
+
+/** Factors of the hash, odd. */
+const FACTORS: usize = memory.data(32, 16);
+let clock: u32 = 0;
+let batch: u32 = 0;
+let count: u32 = 0;
+
+export { FACTORS };
+
+export function begin(): void {
+  batch++;
+  count = 0;
+}
+
+export function point(number: u32): usize {
+  return POINTS + <usize>number * POINT_BYTES;
+}
+
+export function isValid(number: u32): bool {
+  return load<u8>(VALID + <usize>number) === 1;
+}
+
+/** The number of a key. Its point is there once the queue is empty. */
+export function numberOf(key: usize): u32 {
+  const set = SLOTS + <usize>(hash(key) >> (64 - SET_BITS)) * (WAYS * SLOT_BYTES);
+  let oldest = set;
+  clock++;
+  for (let slot = set; slot < set + WAYS * SLOT_BYTES; slot += SLOT_BYTES) {
+    const used = load<u32>(slot + USED);
+    if (used > 0 && isEqual(slot + KEY, key)) return numberOfSlot(slot);
+    if (used < load<u32>(oldest + USED)) oldest = slot;
+  }
+  for (let i: usize = 0; i < 32; i += 8) store<u64>(oldest + KEY + i, load<u64>(key + i));
+  const number = newNumber(oldest);
+  store<u32>(DESTINATIONS + ((<usize>number) << 2), <u32>oldest);
+  enqueue(key, point(number), VALID + <usize>number);
+  return number;
+}
+
+/** The number of a key that is in the cache. */
+function numberOfSlot(slot: usize): u32 {
+  store<u32>(slot + USED, clock);
+  if (load<u32>(slot + BATCH) === batch) return load<u32>(slot + NUMBER);
+  const number = newNumber(slot);
+  store<u32>(DESTINATIONS + ((<usize>number) << 2), 0);
+  store<u8>(VALID + <usize>number, <u8>load<u32>(slot + IS_POINT));
+  copyPoint(point(number), slot);
+  return number;
+}
+
+function newNumber(slot: usize): u32 {
+  store<u32>(slot + USED, clock);
+  store<u32>(slot + BATCH, batch);
+  store<u32>(slot + NUMBER, count);
+  return count++;
+}
+
+/** Keeps the points that were new, unless a later key of the batch has taken the place. */
+export function keep(): void {
+  for (let number: u32 = 0; number < count; number++) {
+    const slot = <usize>load<u32>(DESTINATIONS + ((<usize>number) << 2));
+    if (slot === 0 || load<u32>(slot + NUMBER) !== number) continue;
+    store<u32>(slot + IS_POINT, <u32>isValid(number));
+    copyPoint(slot, point(number));
+  }
+}
+
+function hash(key: usize): u64 {
+  const low = load<u64>(key) * load<u64>(FACTORS) + load<u64>(key, 8) * load<u64>(FACTORS, 8);
+  const high = load<u64>(key, 16) * load<u64>(FACTORS, 16) + load<u64>(key, 24) * load<u64>(FACTORS, 24);
+  const mixed = low + high;
+  return (mixed ^ (mixed >> 32)) * load<u64>(FACTORS);
+}
+
+function isEqual(a: usize, b: usize): bool {
+  const low = (load<u64>(a) ^ load<u64>(b)) | (load<u64>(a, 8) ^ load<u64>(b, 8));
+  return (low | (load<u64>(a, 16) ^ load<u64>(b, 16)) | (load<u64>(a, 24) ^ load<u64>(b, 24))) === 0;
+}
