@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ratioChart } from './kernels/chart.ts';
+import { ed25519Rows } from './kernels/ed25519.ts';
 import { relayRows } from './kernels/relay.ts';
 import type { Row } from './kernels/row.ts';
 import { createHashRate, sha256Rows } from './kernels/sha256.ts';
@@ -21,20 +22,16 @@ const { values: flags } = parseArgs({
 });
 
 const wanted = (id: string): boolean => id.includes(flags.filter);
-const progress = (what: string): boolean => process.stderr.write(`${what}\n`);
 
 async function measure(): Promise<Row[]> {
-  progress('hashes');
   // Always: the speed of createHash says how this machine stands to the one of the Go figures.
   const hashes = await sha256Rows();
-  const rows = hashes.filter(({ id }) => wanted(id));
-  if (wanted('relay-mixed')) {
-    progress('relays');
-    rows.push(...(await relayRows()));
-  }
-  progress('tries');
-  rows.push(...(await trieRows(createHashRate(hashes)!, wanted)));
-  return rows;
+  return [
+    ...hashes.filter(({ id }) => wanted(id)),
+    ...(await relayRows(wanted)),
+    ...(await ed25519Rows(wanted)),
+    ...(await trieRows(createHashRate(hashes)!, wanted)),
+  ];
 }
 
 const result = { date: today(), machine: machine(), rows: await measure() };

@@ -8,6 +8,7 @@ import { type Row, rowOf } from './row.ts';
 const BATCH = 1_024;
 
 export async function sha256Rows(): Promise<Row[]> {
+  process.stderr.write('hashes\n');
   const nodes = { id: 'sha256-node65', work: 'SHA-256 of 65-byte trie nodes, batches of 1,024', at_least: 6.5 };
   const pairs = { id: 'sha256-pair64', work: 'SHA-256 of 64-byte pairs, batches of 1,024', at_least: 4.5 };
   return [

@@ -29,6 +29,7 @@ function entries(count: number, weight?: bigint): TrieEntry[] {
 export async function trieRows(createHash_Mps: number, wanted: (id: string) => boolean): Promise<Row[]> {
   const suite = new TrieSuite(GO_CREATE_HASH_Mps / createHash_Mps);
   const rows: Row[] = [];
+  process.stderr.write('tries\n');
   for (const [id, row] of Object.entries(suite.rows)) if (wanted(id)) rows.push(await row(id));
   return rows;
 }
