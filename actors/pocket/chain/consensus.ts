@@ -1,5 +1,5 @@
 import { CodedError } from '../../../runtime/errors.ts';
-import { verify } from '../../../wasm/ed25519.ts';
+import { verify, verifyBatch } from '../../../wasm/ed25519.ts';
 import { sha256 } from '../../../wasm/hash.ts';
 import { ADDRESS_BYTES } from './address.ts';
 import {
@@ -221,12 +221,11 @@ export function verifyQc(qc: QuorumCertificate, validators: ValidatorSet, networ
   }
   const { height, round, step, blockHash } = qc;
   const signed = voteSignBytes({ networkId, height, round, step, blockHash });
-  for (const [validator, signature] of signers) {
-    if (!verify(validator.publicKey, signed, signature)) {
-      throw new CodedError('QC_SIGNATURE_INVALID', 'a signature in the QC is wrong', {
-        address: toHex(validator.address),
-      });
-    }
+  const items = [...signers].map(([{ publicKey }, signature]) => ({ publicKey, message: signed, signature }));
+  const wrong = verifyBatch(items).indexOf(false);
+  if (wrong >= 0) {
+    const [{ address }] = [...signers][wrong]!;
+    throw new CodedError('QC_SIGNATURE_INVALID', 'a signature in the QC is wrong', { address: toHex(address) });
   }
 }
 

@@ -113,7 +113,9 @@ class Persistence {
       return { header: request.header, blockHash: blockHash(header) };
     }
     const { transactions, changes, receipts } = request;
+    const hashed = this.#metrics.hashSeconds.startTimer();
     const block = this.#chain.execute({ header, transactions, changes, receipts });
+    hashed();
     if (this.#chain.staged(block.hash) === undefined) {
       await this.#database.run(deadline_ms, (sql) => insertProposal(sql, block));
       await this.#makeRoom(this.#chain.stage(block), deadline_ms);

@@ -6,6 +6,7 @@ const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 20]
 export interface PersistenceMetrics {
   readonly commitSeconds: Histogram;
   readonly stageSeconds: Histogram;
+  readonly hashSeconds: Histogram;
   readonly readSeconds: Histogram;
   readonly journalSeconds: Histogram;
   readonly height: Gauge;
@@ -31,6 +32,10 @@ export function persistenceMetrics(registry: Registry): PersistenceMetrics {
     stageSeconds: seconds(
       'stage',
       'Time to hash the state of a proposed block and make it durable; every vote waits for it',
+    ),
+    hashSeconds: seconds(
+      'hash',
+      'Time to compute the state that a block leads to: the part of stage that hashes tries',
     ),
     readSeconds: seconds('read', 'Time to answer a read of balances, cached or not'),
     journalSeconds: seconds('journal', 'Time to make accepted transactions durable before their sender is answered'),

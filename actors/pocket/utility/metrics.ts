@@ -52,6 +52,12 @@ export function utilityMetrics(registry: Registry) {
       labelNames: ['result'],
       registers,
     }),
+    verify_seconds: new Histogram({
+      name: 'potoroo_utility_verify_seconds',
+      help: 'Time of this thread to verify the signatures of up to 64 transactions at once, or of one',
+      buckets: SECONDS,
+      registers,
+    }),
     apply_seconds: new Histogram({
       name: 'potoroo_utility_execute_seconds',
       help: "Time to check, execute and stage another node's block, waiting for the database included",

@@ -1,20 +1,20 @@
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../../../runtime/clock.ts';
-import { verify } from '../../../wasm/ed25519.ts';
+import { verify, verifyBatch } from '../../../wasm/ed25519.ts';
 import { LruMap } from '../../../wasm/lru.ts';
-import { VerifyPool } from '../../../wasm/verify-pool.ts';
+import { type SignedMessage, VerifyPool } from '../../../wasm/verify-pool.ts';
 import type { Prepared } from './core/prepared.ts';
 import type { UtilityMetrics } from './metrics.ts';
 
 /** Verdicts remembered, by transaction hash: some blocks' worth beyond the mempool. About 10 MB. */
 const REMEMBERED = 65_536;
-/** Work done before the thread looks at its ports again, in valid signatures (100 µs each): about 4 ms. */
+/** Work done before the thread looks at its ports again, in single verifications (80 µs each): about 3 ms. */
 const SLICE = 40;
+/** Signatures verified at once where they arrive: 2 ms. Larger batches gain little per signature. */
+const IN_PLACE = 64;
 /** Signatures given to the pool at once: an eighth of what it takes. */
 const AHEAD = 1024;
-/** A bad signature is checked twice, the second time in JavaScript. */
-const INVALID_COST = 14;
-/** Decoding, hashing and encoding again to compare cost about as much as verifying. */
+/** Decoding, hashing and encoding again to compare cost about as much as verifying one signature. */
 const DECODING_COST = 1;
 
 /** Cores that the actors of a busy node keep to themselves: p2p, utility, persistence, and the database. */
@@ -45,21 +45,34 @@ export class Verifier {
     await this.#pool?.close();
   }
 
-  /** Has the pool verify what is not known yet, so that `isValid` finds the verdicts; without a pool it does nothing. */
+  /**
+   * Verifies what is not known yet, many at once, which takes a quarter of the time of one by one; `isValid` finds the
+   * verdicts afterwards.
+   */
   async ahead(prepared: readonly Prepared[]): Promise<void> {
-    const unknown = this.#pool?.ready
-      ? prepared.filter(({ hashHex }) => this.#verdicts.get(hashHex) === undefined)
-      : [];
-    for (let from = 0; from < unknown.length; from += AHEAD) {
+    const unknown = prepared.filter(({ hashHex }) => this.#verdicts.get(hashHex) === undefined);
+    const left = await this.#inPool(unknown);
+    for (let from = 0; from < left.length; from += IN_PLACE) {
+      if (from > 0) await this.#pause();
+      const batch = left.slice(from, from + IN_PLACE);
+      const verdicts = this.#timed(() => verifyBatch(batch.map(signedMessage)));
+      for (const [i, one] of batch.entries()) this.#learn(one, verdicts[i]!);
+    }
+  }
+
+  /** Has the pool verify what it takes. @returns what it did not: without a pool, all */
+  async #inPool(unknown: readonly Prepared[]): Promise<readonly Prepared[]> {
+    let from = 0;
+    for (; from < unknown.length && this.#pool?.ready; from += AHEAD) {
       const batch = unknown.slice(from, from + AHEAD);
-      const items = batch.map(({ transaction, signed }) => ({ ...transaction, message: signed }));
       try {
-        const verdicts = await this.#pool!.verifyBatch(items);
+        const verdicts = await this.#pool.verifyBatch(batch.map(signedMessage));
         for (const [i, one] of batch.entries()) this.#learn(one, verdicts[i]!);
       } catch {
-        return; // full, or its threads die: `isValid` verifies in place
+        break; // full, or its threads die
       }
     }
+    return unknown.slice(from);
   }
 
   /** Handles the items in order, one slice after the other. */
@@ -88,9 +101,9 @@ export class Verifier {
       this.#metrics.signatures.inc({ result: 'known' });
       return known;
     }
-    const { publicKey, signature } = prepared.transaction;
-    const valid = verify(publicKey, prepared.signed, signature);
-    this.#cost += valid ? 1 : INVALID_COST;
+    const { publicKey, message, signature } = signedMessage(prepared);
+    const valid = this.#timed(() => verify(publicKey, message, signature));
+    this.#cost++;
     this.#learn(prepared, valid);
     return valid;
   }
@@ -100,10 +113,22 @@ export class Verifier {
     this.#verdicts.set(prepared.hashHex, valid);
   }
 
+  #timed<T>(work: () => T): T {
+    const began_ns = this.#clock.monotonic_ns();
+    const result = work();
+    this.#metrics.verify_seconds.observe(Number(this.#clock.monotonic_ns() - began_ns) / 1e9);
+    return result;
+  }
+
   /** What the item in hand has cost. `work` is synchronous, so two loops that take turns do not mix it up. */
   #cost = 0;
 
   #pause(): Promise<void> {
     return new Promise((resolve) => this.#clock.after(0, resolve));
   }
+}
+
+function signedMessage({ transaction, signed }: Prepared): SignedMessage {
+  const { publicKey, signature } = transaction;
+  return { publicKey, message: signed, signature };
 }
