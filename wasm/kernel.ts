@@ -88,6 +88,16 @@ function reporting(context: { kernel: string; build: Build; call: string }, call
   };
 }
 
+/**
+ * Compiles all kernels for the threads that this one starts afterwards. They share the code, also what V8 has made of it by then:
+ * an actor that is replaced does not begin with slow code.
+ * @throws CodedError KERNEL_MISSING
+ */
+export function shareKernels(): void {
+  compiledModule('ed25519', bestBuild());
+  compiledModule('hash', vectorBuild());
+}
+
 /** Threads started later find the module in their environment instead of compiling it again. */
 function compiledModule(name: KernelName, build: Build): WebAssembly.Module {
   const file = `${name}.${build}.wasm`;

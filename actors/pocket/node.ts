@@ -8,6 +8,7 @@ import { CodedError, toErrorRecord } from '../../runtime/errors.ts';
 import type { LogOptions } from '../../runtime/logging.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { Supervisor } from '../../runtime/supervision/supervisor.ts';
+import { shareKernels } from '../../wasm/kernel.ts';
 import type { SignerStart } from '../host/signer/config.ts';
 import type { TelemetryConfig } from '../host/telemetry/config.ts';
 import { parseGenesis } from './chain/genesis.ts';
@@ -65,6 +66,7 @@ export interface RunningNode {
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, home, log, version } = options;
+  shareKernels();
   const genesis = readGenesis(config.genesis_file);
   const { networkId, validators } = parseGenesis(genesis);
   const embedded = config.database.url === '' ? await startEmbedded({ home, log }) : undefined;
