@@ -1,6 +1,6 @@
 /** SHA-512 (FIPS 180-4) by pointer, block by block, for kernels that hash what they have at hand. */
 
-export const BLOCK_BYTES: usize = 128;
+const BLOCK_BYTES: usize = 128;
 
 /** Fractional parts of the square roots of the first 8 primes. */
 const INITIAL: usize = memory.data<u64>([
@@ -49,17 +49,27 @@ export function update(source: usize, length: usize): void {
   const end = source + length;
   total += length;
   if (pending > 0) {
-    for (; pending < BLOCK_BYTES && source < end; source++) store<u8>(PENDING + pending++, load<u8>(source));
+    const part = min<usize>(BLOCK_BYTES - pending, length);
+    append(source, part);
     if (pending < BLOCK_BYTES) return;
     compress(PENDING);
     pending = 0;
+    source += part;
   }
   for (; source + BLOCK_BYTES <= end; source += BLOCK_BYTES) compress(source);
-  for (; source + 8 <= end; source += 8) {
-    store<u64>(PENDING + pending, load<u64>(source));
-    pending += 8;
+  append(source, end - source);
+}
+
+/** Copies what is to be taken later. V8 calls out for a memory.copy, which takes longer than these few bytes do. */
+function append(source: usize, length: usize): void {
+  let at = PENDING + pending;
+  pending += length;
+  const end = PENDING + pending;
+  for (; at + 8 <= end; at += 8) {
+    store<u64>(at, load<u64>(source));
+    source += 8;
   }
-  for (; source < end; source++) store<u8>(PENDING + pending++, load<u8>(source));
+  for (; at < end; at++) store<u8>(at, load<u8>(source++));
 }
 
 /** Writes the 64 bytes of the digest. */

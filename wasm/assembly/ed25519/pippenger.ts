@@ -4,14 +4,15 @@
  */
 import { add, cache, double, POINT_BYTES, setIdentity, subtract } from './point';
 
-/** Bits of a digit at most. */
+/** Bits of a digit. */
+export const WIDTH_MIN: u32 = 5;
 export const WIDTH_MAX: u32 = 10;
 
 const BUCKETS: usize = memory.data(81920, 16);
 /** Addresses of the cached points, u32 each: two per signature and the base point, 8193 at most. */
 const POINTS: usize = memory.data(32772, 16);
-/** Digits, i16 each, those of one place side by side. With 4096 signatures 26 places; with few, more of less: never more bytes. */
-const DIGITS: usize = memory.data(426036, 16);
+/** Digits, i16 each, those of one place side by side: 51 places of the shortest digits. */
+const DIGITS: usize = memory.data(835686, 16);
 
 /** The result. */
 export const SUM: usize = memory.data(160, 16);
@@ -26,10 +27,10 @@ let width: u32 = 0;
 let longPoints: u32 = 0;
 let shortPlaces: u32 = 0;
 
-/** Begins a sum of `count` points. */
+/** Begins a sum of `count` points, with digits of WIDTH_MIN to WIDTH_MAX bits. */
 export function begin(count: u32, digitBits: u32): void {
   capacity = count;
-  width = min<u32>(digitBits, WIDTH_MAX);
+  width = digitBits;
   points = 0;
   longPoints = 0;
   shortPlaces = places(128);

@@ -17,19 +17,20 @@ const DESTINATIONS: usize = memory.data(16384, 16);
 const WAYS: usize = 4;
 /** 1024 sets: more keys than there are validators and busy applications. */
 const SET_BITS: u64 = 10;
-const SLOT_BYTES: usize = 208;
-const SLOTS: usize = memory.data(851968, 16);
-/** Of a slot: the point from 0 on, the key, then u32 each. */
+const SLOT_BYTES: usize = 224;
+const SLOTS: usize = memory.data(917504, 16);
+/** Of a slot: the point from 0 on, the key, when it was used last and in which batch (u64), its number there, if it is a point. */
 const KEY: usize = 160;
 const USED: usize = 192;
-const BATCH: usize = 196;
-const NUMBER: usize = 200;
-const IS_POINT: usize = 204;
+const BATCH: usize = 200;
+const NUMBER: usize = 208;
+const IS_POINT: usize = 212;
 
 /** Factors of the hash, odd. */
 const FACTORS: usize = memory.data(32, 16);
-let clock: u32 = 0;
-let batch: u32 = 0;
+/** Counters of 64 bits: one of 32 would come around in days. */
+let clock: u64 = 0;
+let batch: u64 = 0;
 let count: u32 = 0;
 
 export { FACTORS };
@@ -53,9 +54,9 @@ export function numberOf(key: usize): u32 {
   let oldest = set;
   clock++;
   for (let slot = set; slot < set + WAYS * SLOT_BYTES; slot += SLOT_BYTES) {
-    const used = load<u32>(slot + USED);
+    const used = load<u64>(slot + USED);
     if (used > 0 && isEqual(slot + KEY, key)) return numberOfSlot(slot);
-    if (used < load<u32>(oldest + USED)) oldest = slot;
+    if (used < load<u64>(oldest + USED)) oldest = slot;
   }
   for (let i: usize = 0; i < 32; i += 8) store<u64>(oldest + KEY + i, load<u64>(key + i));
   const number = newNumber(oldest);
@@ -66,8 +67,8 @@ export function numberOf(key: usize): u32 {
 
 /** The number of a key that is in the cache. */
 function numberOfSlot(slot: usize): u32 {
-  store<u32>(slot + USED, clock);
-  if (load<u32>(slot + BATCH) === batch) return load<u32>(slot + NUMBER);
+  store<u64>(slot + USED, clock);
+  if (load<u64>(slot + BATCH) === batch) return load<u32>(slot + NUMBER);
   const number = newNumber(slot);
   store<u32>(DESTINATIONS + ((<usize>number) << 2), 0);
   store<u8>(VALID + <usize>number, <u8>load<u32>(slot + IS_POINT));
@@ -76,8 +77,8 @@ function numberOfSlot(slot: usize): u32 {
 }
 
 function newNumber(slot: usize): u32 {
-  store<u32>(slot + USED, clock);
-  store<u32>(slot + BATCH, batch);
+  store<u64>(slot + USED, clock);
+  store<u64>(slot + BATCH, batch);
   store<u32>(slot + NUMBER, count);
   return count++;
 }

@@ -12,15 +12,15 @@ import * as straus from './straus';
 
 /** Of each key: the sum of coefficients times challenges. */
 const KEY_SUMS: usize = memory.data(393216, 16);
-/** u32 each: the last combination in which a key was. */
-const COMBINATIONS: usize = memory.data(16384, 16);
+/** u64 each: the last combination in which a key was. */
+const COMBINATIONS: usize = memory.data(32768, 16);
 /** u32 each: the keys of this combination. */
 const COMBINED: usize = memory.data(16384, 16);
 /** The sum of coefficients times S. */
 const BASE_SUM: usize = memory.data(96, 16);
 const SCALAR: usize = memory.data(48, 16);
 
-let combination: u32 = 0;
+let combination: u64 = 0;
 
 /** Decompresses the points of the first `count` items, and tells which are well-formed. */
 export function prepare(count: u32): void {
@@ -100,7 +100,7 @@ function addUp(items: usize, count: u32): u32 {
 function widthOf(long: u32, short: u32): u32 {
   let best: u32 = 0;
   let least: u32 = long + short > straus.TERMS_MAX ? u32.MAX_VALUE : long * (42 + 9) + short * (21 + 9);
-  for (let width: u32 = 5; width <= pippenger.WIDTH_MAX; width++) {
+  for (let width = pippenger.WIDTH_MIN; width <= pippenger.WIDTH_MAX; width++) {
     const places = 253 / width + 1;
     const additions = long * places + short * (128 / width + 1) + ((places * 5) << (width - 1)) / 2;
     if (additions < least) {

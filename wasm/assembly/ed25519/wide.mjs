@@ -34,7 +34,13 @@ const bits = (x) => {
   view.setFloat64(0, x);
   return view.getBigUint64(0);
 };
-const splat = (x) => `i64x2.splat(${BigInt.asIntN(64, x)})`;
+const table = [];
+const splat = (x) => {
+  const v = BigInt.asUintN(64, x);
+  let i = table.indexOf(v);
+  if (i < 0) i = table.push(v) - 1;
+  return `v128.load(CONSTANTS, ${16 * i})`;
+};
 const times19 = (x) => `i64x2.add(i64x2.add(i64x2.shl(${x}, 4), i64x2.shl(${x}, 1)), ${x})`;
 
 export class Wide {
@@ -103,6 +109,7 @@ export class Wide {
 
   /** Functions that multiply and square, by pointer. */
   arithmetic(code) {
+    table.length = 0;
     code.line('export function multiply(target: usize, a: usize, b: usize): void {');
     const f = this.load(code, 'a').parts;
     const g = this.load(code, 'b').parts;
@@ -122,6 +129,9 @@ export class Wide {
     code.line('  }');
     this.store(code, 'target', { parts: PARTS.map((i) => `f${i}`) });
     code.line('}\n');
+    code.line(
+      `const CONSTANTS: usize = memory.data<u64>([${table.flatMap((v) => [`0x${v.toString(16)}`, `0x${v.toString(16)}`]).join(', ')}], 16);`,
+    );
   }
 }
 
