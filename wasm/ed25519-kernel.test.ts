@@ -71,6 +71,14 @@ for (const build of BUILDS) {
     assert.deepEqual(kernel.verifyBatch([]), []);
   });
 
+  test(`${build}: keys that are verified with alone again and again`, () => {
+    const items = spoiled(many, [600, 650]);
+    assert.deepEqual(
+      items.flatMap((item, i) => (one(item) ? [] : [i])),
+      [600, 650],
+    );
+  });
+
   test(`${build}: random keys, messages, and changes`, () => {
     const change = fc.option(fc.record({ part: fc.nat({ max: 2 }), at: fc.nat(), bit: fc.nat({ max: 7 }) }));
     const seed = fc.uint8Array({ minLength: 32, maxLength: 32 });

@@ -32,6 +32,7 @@ const FH: usize = memory.data(80, 16);
 /** (2d | 2), which makes (2dT | 2Z) of (T | Z). */
 const CACHING: usize = memory.data(80, 16);
 const IDENTITY: usize = memory.data(160, 16);
+const SHIFTED: usize = memory.data(160, 16);
 
 /** point += cached */
 export function add(point: usize, cached: usize): void {
@@ -83,6 +84,14 @@ export function cache(target: usize, point: usize): void {
   else if (ASC_FEATURE_SIMD) simd.cacheHead(target, point);
   else plain.cacheHead(target, point);
   multiply(target + PAIR_BYTES, CACHING, point + PAIR_BYTES);
+}
+
+/** Doubles a cached point `times` times over. */
+export function shift(target: usize, cached: usize, times: u32): void {
+  setIdentity(SHIFTED);
+  add(SHIFTED, cached);
+  for (; times > 0; times--) double(SHIFTED);
+  cache(target, SHIFTED);
 }
 
 export function setIdentity(point: usize): void {

@@ -115,6 +115,24 @@ export function setScalar128(scalar: usize, source: usize): void {
   for (let i: usize = 16; i < SCALAR_BYTES; i += 8) store<u64>(scalar + i, 0);
 }
 
+/** Bits of the lower half of a scalar. */
+export const HALF_BITS: u32 = 127;
+
+/** Writes both halves of a scalar as scalars. */
+export function split(low: usize, high: usize, scalar: usize): void {
+  const w1 = load<u64>(scalar, 8);
+  const w2 = load<u64>(scalar, 16);
+  const w3 = load<u64>(scalar, 24);
+  store<u64>(low, load<u64>(scalar));
+  store<u64>(low, w1 & 0x7fffffffffffffff, 8);
+  store<u64>(high, (w1 >> 63) | (w2 << 1));
+  store<u64>(high, (w2 >> 63) | (w3 << 1), 8);
+  for (let i: usize = 16; i < SCALAR_BYTES; i += 8) {
+    store<u64>(low + i, 0);
+    store<u64>(high + i, 0);
+  }
+}
+
 export function clearSum(sum: usize): void {
   for (let i: usize = 0; i < SUM_BYTES; i += 8) store<u64>(sum + i, 0);
 }

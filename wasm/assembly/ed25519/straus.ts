@@ -3,7 +3,8 @@
  * multiples and is added where its digits say. Digits are odd and signed, no two of one term nearer to each other
  * than its width (NAF), and stand in one list per bit, so that no time goes into the places where there is none.
  */
-import { add, cache, copyPoint, double, POINT_BYTES, setIdentity, subtract } from './point';
+import { add, cache, copyPoint, double, POINT_BYTES, setIdentity, shift, subtract } from './point';
+import { HALF_BITS } from './scalar';
 
 /** Terms at most: of the largest sum that is not left to buckets, two per signature and the base point. */
 export const TERMS_MAX: u32 = 449;
@@ -14,6 +15,8 @@ const TABLE_BYTES: usize = 8 * 160;
 /** Digits of the base point are odd and below 2^7: 64 multiples, made once. */
 const BASE_WIDTH: u32 = 8;
 export const BASE_TABLE: usize = memory.data(10240, 16);
+/** The same of the base point times 2^127, for the upper half of a scalar. */
+const HIGH_BASE_TABLE: usize = memory.data(10240, 16);
 
 /** One table per term. */
 const TABLES: usize = memory.data(574720, 16);
@@ -48,6 +51,11 @@ export function addTerm(cached: usize, scalar: usize): void {
 /** Adds the base point times a scalar. */
 export function addBase(scalar: usize): void {
   addDigits(BASE_TABLE, scalar, BASE_WIDTH);
+}
+
+/** Adds the base point times a scalar times 2^127. */
+export function addHighBase(scalar: usize): void {
+  addDigits(HIGH_BASE_TABLE, scalar, BASE_WIDTH);
 }
 
 /** Adds a cached point itself. */
@@ -113,7 +121,10 @@ export function finish(): void {
   }
 }
 
-/** Makes the table of the base point. */
+/** Makes the tables of the base point. */
 export function setBase(cached: usize): void {
-  fillTable(BASE_TABLE, cached, 64 * POINT_BYTES);
+  const bytes = POINT_BYTES * 64;
+  fillTable(BASE_TABLE, cached, bytes);
+  shift(HIGH_BASE_TABLE, cached, HALF_BITS);
+  fillTable(HIGH_BASE_TABLE, HIGH_BASE_TABLE, bytes);
 }

@@ -6,7 +6,7 @@ import { challenge, coefficient, key, point, response, signature, signer, wellFo
 import * as pippenger from './pippenger';
 import { isSmallOrder } from './point';
 import { enqueue, flush } from './queue';
-import { addProduct, clearSum, isBelowOrder, reduce, SUM_BYTES, setScalar128 } from './scalar';
+import { addProduct, clearSum, isBelowOrder, reduce, SUM_BYTES, setScalar128, split } from './scalar';
 import * as signers from './signers';
 import * as straus from './straus';
 
@@ -19,6 +19,9 @@ const COMBINED: usize = memory.data(16384, 16);
 /** The sum of coefficients times S. */
 const BASE_SUM: usize = memory.data(96, 16);
 const SCALAR: usize = memory.data(48, 16);
+/** Both halves of a scalar. */
+const LOW_HALF: usize = memory.data(48, 16);
+const HIGH_HALF: usize = memory.data(48, 16);
 
 let combination: u64 = 0;
 
@@ -47,14 +50,28 @@ const NOBODY: u32 = 0xffffffff;
 
 /** The exact equation of a well-formed item. */
 export function verifyOne(item: u32): bool {
+  const number = load<u32>(signer(item));
+  const high = signers.highPoint(number);
   straus.begin();
   // What follows the 32 bytes in SCALAR is zero at all times.
   memory.copy(SCALAR, response(item), 32);
-  straus.addBase(SCALAR);
+  if (high === 0) {
+    straus.addBase(SCALAR);
+  } else {
+    split(LOW_HALF, HIGH_HALF, SCALAR);
+    straus.addBase(LOW_HALF);
+    straus.addHighBase(HIGH_HALF);
+  }
   clearSum(BASE_SUM);
   memory.copy(BASE_SUM, challenge(item), 64);
   reduce(SCALAR, BASE_SUM);
-  straus.addTerm(signers.point(load<u32>(signer(item))), SCALAR);
+  if (high === 0) {
+    straus.addTerm(signers.point(number), SCALAR);
+  } else {
+    split(LOW_HALF, HIGH_HALF, SCALAR);
+    straus.addTerm(signers.point(number), LOW_HALF);
+    straus.addTerm(high, HIGH_HALF);
+  }
   straus.addPoint(point(item));
   straus.finish();
   return isSmallOrder(straus.SUM);
