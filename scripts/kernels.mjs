@@ -19,6 +19,7 @@ const digestsFile = join(root, 'wasm', 'kernels.sha256');
 const KERNELS = {
   ed25519: ['plain', 'simd', 'relaxed'],
   hash: ['plain', 'simd'],
+  trie: ['plain', 'simd'],
 };
 
 const files = Object.entries(KERNELS).flatMap(([kernel, builds]) => builds.map((build) => ({ kernel, build })));

@@ -6,7 +6,7 @@ import { instantiateSync } from '@assemblyscript/loader';
 import { CodedError, isTrap, KERNEL_TRAP } from '../runtime/errors.ts';
 
 /** The kernels, wasm/assembly/NAME.ts. */
-export type KernelName = 'ed25519' | 'hash';
+export type KernelName = 'ed25519' | 'hash' | 'trie';
 
 /** Builds of a kernel, from the one that runs everywhere to the one that asks most of the machine. */
 export type Build = 'plain' | 'simd' | 'relaxed';
@@ -96,6 +96,7 @@ function reporting(context: { kernel: string; build: Build; call: string }, call
 export function shareKernels(): void {
   compiledModule('ed25519', bestBuild());
   compiledModule('hash', vectorBuild());
+  compiledModule('trie', vectorBuild());
 }
 
 /** Threads started later find the module in their environment instead of compiling it again. */

@@ -1,6 +1,6 @@
 import { equalBytes } from './bytes.ts';
-import { leafDigest, malformed } from './trie-node.ts';
-import { type CompactProof, checkProof, compactProof, expandProof, fold, type Proof } from './trie-proof.ts';
+import { encodeLeaf, malformed, type ProofHasher } from './trie-encoding.ts';
+import { type CompactProof, checkProof, compactProof, expandProof, type Proof } from './trie-proof.ts';
 import { bitAt, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
 
 /**
@@ -37,18 +37,19 @@ export interface CompactClosestProof {
  * what the leaf holds, while the published one hashes it once more and so refuses honest proofs of hashed values.
  * @throws CodedError PROOF_MALFORMED
  */
-export function verifyClosestProof(spec: TrieSpec, root: Uint8Array, proof: ClosestProof): boolean {
+export function verifyClosestProof(hasher: ProofHasher, root: Uint8Array, proof: ClosestProof): boolean {
+  const { spec } = hasher;
   const { path, depth, closestPath, closestValueHash, closestProof } = proof;
   if (path.length !== spec.pathBytes) throw malformed(`its path has not ${spec.pathBytes} bytes`);
   checkLevel(spec, depth, spec.pathBits);
   for (const flip of proof.flippedBits) checkLevel(spec, flip, depth);
-  checkProof(spec, closestProof);
+  checkProof(hasher, closestProof);
   if (closestValueHash === null) return isEmptyTrieProof(spec, proof) && equalBytes(root, spec.placeholder);
   if (closestPath.length !== spec.pathBytes) throw malformed(`its closest path has not ${spec.pathBytes} bytes`);
   if (spec.sum && closestValueHash.length < TOTALS_BYTES) throw malformed('its closest value has no weight and count');
   if (!isHonestWalk(spec, proof)) return false;
-  const leaf = leafDigest(spec, closestPath, closestValueHash);
-  return equalBytes(root, fold(spec, closestPath, leaf, closestProof.sideNodes));
+  const leaf = hasher.digestOfEncoding(encodeLeaf(closestPath, closestValueHash));
+  return equalBytes(root, hasher.fold(closestPath, leaf, closestProof.sideNodes));
 }
 
 function checkLevel(spec: TrieSpec, level: number, max: number): void {

@@ -1,6 +1,7 @@
 import { equalBytes } from './bytes.ts';
-import { digestOfAnyEncoding, innerDigest, leafDigest, malformed, parseLeaf } from './trie-node.ts';
-import { bitAt, firstDifference, pathOf, storedOf, type TrieSpec } from './trie-spec.ts';
+import { sha256 } from './hash.ts';
+import { digestOfAnyEncoding, encodeLeaf, malformed, type ProofHasher, parseLeaf } from './trie-encoding.ts';
+import { bitAt, firstDifference, requireWeight, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
 
 /** That a key has a value, or that it has none. */
 export interface Proof {
@@ -36,29 +37,45 @@ const EMPTY = new Uint8Array(0);
  * True if the proof shows the claim under the root.
  * @throws CodedError PROOF_MALFORMED where it is not a proof of this kind of trie at all.
  */
-export function verifyProof(spec: TrieSpec, root: Uint8Array, claim: Claim, proof: Proof): boolean {
-  checkProof(spec, proof);
-  const path = pathOf(spec, claim.key);
+export function verifyProof(hasher: ProofHasher, root: Uint8Array, claim: Claim, proof: Proof): boolean {
+  const { spec } = hasher;
+  checkProof(hasher, proof);
+  const path = hasher.path(claim.key);
   const value = claim.value ?? EMPTY;
   const weight = claim.weight ?? 0n;
+  const leadsToRoot = (digest: Uint8Array): boolean => equalBytes(root, hasher.fold(path, digest, proof.sideNodes));
   if (value.length > 0 || (spec.sum && weight > 0n)) {
-    const stored = storedOf(spec, value, weight, claim.count);
-    return equalBytes(root, fold(spec, path, leafDigest(spec, path, stored), proof.sideNodes));
+    const stored = storedOf(spec, value, weight, claim.count ?? 1n);
+    return leadsToRoot(hasher.digestOfEncoding(encodeLeaf(path, stored)));
   }
   const leafData = proof.nonMembershipLeafData;
-  if (leafData === null) return equalBytes(root, fold(spec, path, spec.placeholder, proof.sideNodes));
+  if (leafData === null) return leadsToRoot(spec.placeholder);
   const leaf = parseLeaf(spec, leafData);
   if (equalBytes(leaf.path, path)) throw malformed('its leaf data is the leaf of the very key');
   // A trie built by an adversary could hold a leaf in another leaf's place; such a leaf shows nothing about this key.
   if (firstDifference(leaf.path, path) < proof.sideNodes.length) return false;
-  return equalBytes(root, fold(spec, path, leafDigest(spec, leaf.path, leaf.stored), proof.sideNodes));
+  return leadsToRoot(hasher.digestOfEncoding(leafData));
+}
+
+/** What a leaf holds: the value or its digest, in a sum trie with weight and count behind it. */
+function storedOf(spec: TrieSpec, value: Uint8Array, weight: bigint, count: bigint): Uint8Array {
+  const body = spec.hashesValues ? sha256(value) : value;
+  if (!spec.sum) return body;
+  requireWeight(weight);
+  const stored = new Uint8Array(body.length + TOTALS_BYTES);
+  stored.set(body);
+  const view = new DataView(stored.buffer);
+  view.setBigUint64(body.length, weight);
+  view.setBigUint64(body.length + 8, BigInt.asUintN(64, count));
+  return stored;
 }
 
 /**
  * The form of a proof, before anything is folded. Sizes are checked exactly, stricter than the published code, which
  * cuts or pads side nodes of a wrong size where no sibling data comes with them.
  */
-export function checkProof(spec: TrieSpec, proof: Proof): void {
+export function checkProof(hasher: ProofHasher, proof: Proof): void {
+  const { spec } = hasher;
   const { sideNodes, nonMembershipLeafData, siblingData } = proof;
   if (sideNodes.length > spec.pathBits) throw malformed('it has more side nodes than the trie has levels');
   for (const node of sideNodes) {
@@ -67,24 +84,9 @@ export function checkProof(spec: TrieSpec, proof: Proof): void {
   if (nonMembershipLeafData !== null) parseLeaf(spec, nonMembershipLeafData);
   const lowest = sideNodes[0];
   if (siblingData === null || lowest === undefined) return;
-  if (!equalBytes(digestOfAnyEncoding(spec, siblingData), lowest)) {
+  if (!equalBytes(digestOfAnyEncoding(hasher, siblingData), lowest)) {
     throw malformed('its sibling data is not the encoding of the lowest side node');
   }
-}
-
-/** The root that the side nodes give with `digest` at the end of `path`. */
-export function fold(
-  spec: TrieSpec,
-  path: Uint8Array,
-  digest: Uint8Array,
-  sideNodes: readonly Uint8Array[],
-): Uint8Array {
-  let current = digest;
-  for (const [i, side] of sideNodes.entries()) {
-    const depth = sideNodes.length - 1 - i;
-    current = bitAt(path, depth) === 0 ? innerDigest(spec, current, side) : innerDigest(spec, side, current);
-  }
-  return current;
 }
 
 export function compactProof(spec: TrieSpec, proof: Proof): CompactProof {

@@ -1,5 +1,4 @@
 import { CodedError } from '../runtime/errors.ts';
-import { sha256 } from './hash.ts';
 
 /** How a trie turns keys and values into leaves. Tries with different options have different roots. */
 export interface TrieOptions {
@@ -9,6 +8,11 @@ export interface TrieOptions {
   readonly valueHasher?: 'sha256' | 'none';
   /** 'sha256' (default): the path is the digest of the key. A number: the path is the first so many bytes of the key. */
   readonly pathHasher?: 'sha256' | number;
+  /**
+   * The trie is one of 2^bits that together are a whole one: the one of the paths whose first bits are `index`. Its root is
+   * that of a subtree at depth `bits`; `combineShards` makes the root of the whole of them. Default: the whole.
+   */
+  readonly shard?: { readonly bits: number; readonly index: number };
 }
 
 export const HASH_BYTES = 32;
@@ -16,6 +20,10 @@ export const HASH_BYTES = 32;
 export const TOTALS_BYTES = 16;
 /** The start and end of an extension are single bytes in its encoding. */
 const PATH_BYTES_MAX = 32;
+/** A path in the memory of the kernel, with zeros behind a shorter one. */
+export const PATH_ROOM = 32;
+/** 65,536 instances are more than a machine holds. */
+const SHARD_BITS_MAX = 16;
 const WEIGHT_MAX = 2n ** 64n - 1n;
 
 /** The options, resolved: what every part of the trie needs to know about it. */
@@ -29,6 +37,9 @@ export interface TrieSpec {
   readonly digestBytes: number;
   /** Digest of an empty subtree: zero bytes. */
   readonly placeholder: Uint8Array;
+  /** The trie holds the paths whose first `shardBits` bits are `shardIndex`; 0 and 0: all. */
+  readonly shardBits: number;
+  readonly shardIndex: number;
 }
 
 /** @throws CodedError TRIE_OPTIONS_INVALID */
@@ -48,33 +59,39 @@ export function resolveSpec(options: TrieOptions): TrieSpec {
     pathBits: 8 * pathBytes,
     digestBytes,
     placeholder: new Uint8Array(digestBytes),
+    ...resolveShard(options, 8 * pathBytes),
   };
 }
 
-/** @throws CodedError TRIE_KEY_INVALID where the trie takes its paths from the keys and this key is too short. */
-export function pathOf(spec: TrieSpec, key: Uint8Array): Uint8Array {
-  if (spec.hashesPaths) return sha256(key);
-  if (key.length < spec.pathBytes) {
-    throw new CodedError('TRIE_KEY_INVALID', `This trie needs keys of at least ${spec.pathBytes} bytes.`, {
-      length: key.length,
-    });
+function resolveShard({ shard }: TrieOptions, pathBits: number): { shardBits: number; shardIndex: number } {
+  if (shard === undefined) return { shardBits: 0, shardIndex: 0 };
+  const { bits, index } = shard;
+  const most = Math.min(SHARD_BITS_MAX, pathBits - 1);
+  const fits = Number.isInteger(bits) && bits >= 0 && bits <= most && Number.isInteger(index);
+  if (!fits || index < 0 || index >= 2 ** bits) {
+    throw new CodedError('TRIE_OPTIONS_INVALID', `A shard is one of 2^0 to 2^${most}.`, { bits, index });
   }
-  return Uint8Array.prototype.slice.call(key, 0, spec.pathBytes);
+  return { shardBits: bits, shardIndex: index };
 }
 
-/** What a leaf holds: the value or its digest, in a sum trie with the weight and the count 1 behind it. */
-export function storedOf(spec: TrieSpec, value: Uint8Array, weight: bigint, count = 1n): Uint8Array {
-  const body = spec.hashesValues ? sha256(value) : value;
-  if (!spec.sum) return spec.hashesValues ? body : Uint8Array.from(body);
-  if (weight < 0n || weight > WEIGHT_MAX) {
-    throw new CodedError('TRIE_WEIGHT_INVALID', 'The weight of a leaf is an unsigned 64-bit number.', { weight });
-  }
-  const stored = new Uint8Array(body.length + TOTALS_BYTES);
-  stored.set(body);
-  const view = new DataView(stored.buffer);
-  view.setBigUint64(body.length, weight);
-  view.setBigUint64(body.length + 8, BigInt.asUintN(64, count));
-  return stored;
+/** @throws CodedError TRIE_WEIGHT_INVALID */
+export function requireWeight(weight: bigint): void {
+  if (weight >= 0n && weight <= WEIGHT_MAX) return;
+  throw new CodedError('TRIE_WEIGHT_INVALID', 'The weight of a leaf is an unsigned 64-bit number.', { weight });
+}
+
+/** @throws CodedError TRIE_KEY_INVALID where the trie takes its paths from the keys and this key is too short. */
+export function requireKey(spec: TrieSpec, key: Uint8Array): void {
+  if (spec.hashesPaths || key.length >= spec.pathBytes) return;
+  throw new CodedError('TRIE_KEY_INVALID', `This trie needs keys of at least ${spec.pathBytes} bytes.`, {
+    length: key.length,
+  });
+}
+
+/** @throws CodedError TRIE_KEY_INVALID where a path (not a key) has not the length of the trie's paths. */
+export function requirePath(spec: TrieSpec, path: Uint8Array): void {
+  if (path.length === spec.pathBytes) return;
+  throw new CodedError('TRIE_KEY_INVALID', `A path of this trie has ${spec.pathBytes} bytes.`, { length: path.length });
 }
 
 /** Bit `index` of a path, counted from the most significant bit of the first byte. 0 is left, 1 is right. */

@@ -1,5 +1,12 @@
 import { CodedError } from '../runtime/errors.ts';
-import { equalBytes } from './bytes.ts';
+import {
+  type ImportedLeaf,
+  type PackedEntries,
+  stageEntries,
+  stageLeaves,
+  stagePacked,
+  type TrieEntry,
+} from './trie-batches.ts';
 import {
   type ClosestProof,
   type CompactClosestProof,
@@ -7,80 +14,122 @@ import {
   expandClosestProof,
   verifyClosestProof,
 } from './trie-closest.ts';
-import { Branch, digestFrom, digestOf, encodeLeaf, encodeNode, type Node, sealDigests } from './trie-node.ts';
+import { TrieKernel } from './trie-kernel.ts';
 import { type Claim, type CompactProof, compactProof, expandProof, type Proof, verifyProof } from './trie-proof.ts';
-import {
-  bitAt,
-  firstDifference,
-  HASH_BYTES,
-  pathOf,
-  resolveSpec,
-  storedOf,
-  type TrieOptions,
-  type TrieSpec,
-} from './trie-spec.ts';
-import { Merge, normalizeChanges } from './trie-update.ts';
+import { HASH_BYTES, requirePath, resolveSpec, type TrieOptions, type TrieSpec } from './trie-spec.ts';
 
+export type { ImportedLeaf, PackedEntries, TrieEntry } from './trie-batches.ts';
 export type { ClosestProof, CompactClosestProof } from './trie-closest.ts';
+export { TrieKernel } from './trie-kernel.ts';
 export type { Claim, CompactProof, Proof } from './trie-proof.ts';
 export type { TrieOptions } from './trie-spec.ts';
 
-/** One key to set, or with a null value to delete. */
-export interface TrieEntry {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array | null;
-  /** Of a sum trie only: unsigned 64-bit. Default 0. */
-  readonly weight?: bigint;
+/** A root that somebody holds in an arena. */
+interface Held {
+  readonly kernel: TrieKernel;
+  readonly root: number;
 }
+
+/** The net under those who forget to release: an arena is memory that the garbage collector does not see. */
+const forgotten = new FinalizationRegistry<Held>(({ kernel, root }) => kernel.release(root));
 
 /**
  * A canonical sparse Merkle trie: its root is a function of the set of keys and values and of nothing else.
  *
  * A trie never changes. `update` gives a new one that shares every untouched node with the old one, which stays valid:
  * this is how the committed state, the branches staged on it and the roots of recent heights live side by side, each
- * at the cost of what it changed. A trie that nobody holds any more is collected with the nodes that only it used.
+ * at the cost of what it changed. To go back to an older root is to use the older trie.
  *
- * This is the interface that the trie in WebAssembly memory will implement; digests are there to be compared with `root`
- * and sent in proofs, and no caller depends on how nodes are kept.
+ * The nodes are in the memory of a kernel, one for all tries of the same options unless one is given: whoever is done with
+ * a trie says `release`, and the nodes that only it used are free. What is collected without that is released then.
  */
 export class SparseMerkleTrie {
-  readonly #spec: TrieSpec;
-  readonly #root: Node | null;
+  readonly #kernel: TrieKernel;
+  readonly #root: number;
   /** Number of leaves. */
   readonly size: number;
+  #released = false;
 
-  private constructor(spec: TrieSpec, root: Node | null, size: number) {
-    this.#spec = spec;
+  private constructor(kernel: TrieKernel, root: number, size: number) {
+    this.#kernel = kernel;
     this.#root = root;
     this.size = size;
+    if (root !== 0) forgotten.register(this, { kernel, root }, this);
   }
 
   /** @throws CodedError TRIE_OPTIONS_INVALID */
-  static empty(options: TrieOptions = {}): SparseMerkleTrie {
-    return new SparseMerkleTrie(resolveSpec(options), null, 0);
+  static empty(options: TrieOptions | TrieKernel = {}): SparseMerkleTrie {
+    return new SparseMerkleTrie(kernelOf(options), 0, 0);
   }
 
   /**
    * The trie after the changes, hashed and ready. Of several entries of one key the last holds; deleting what is not
    * there changes nothing. Many entries in one call cost less than one by one: a node above ten of them is hashed once.
-   * @throws CodedError TRIE_KEY_INVALID, TRIE_WEIGHT_INVALID; this trie is as it was
+   * @throws CodedError TRIE_KEY_INVALID, TRIE_WEIGHT_INVALID, TRIE_MEMORY_FULL; this trie is as it was
    */
   update(entries: readonly TrieEntry[]): SparseMerkleTrie {
-    const spec = this.#spec;
-    const changes = entries.map(({ key, value, weight = 0n }) => ({
-      path: pathOf(spec, key),
-      stored: value === null ? null : storedOf(spec, value, weight),
-    }));
-    const merge = new Merge(normalizeChanges(changes));
-    const root = merge.run(this.#root);
-    if (root === this.#root) return this;
-    if (root !== null) sealDigests(spec, root);
-    return new SparseMerkleTrie(spec, root, this.size + merge.growth);
+    return this.#next(entries.length, false, () => stageEntries(this.#kernel, entries));
+  }
+
+  /**
+   * The same where nobody needs this trie any more: it is released, and what no other trie sees is changed in place.
+   * @throws CodedError as `update`; then this trie is as it was, and not released
+   */
+  advance(entries: readonly TrieEntry[]): SparseMerkleTrie {
+    return this.#next(entries.length, true, () => stageEntries(this.#kernel, entries));
+  }
+
+  /** `advance` with entries in few arrays. @throws CodedError TRIE_KEY_INVALID, TRIE_MEMORY_FULL */
+  advancePacked(entries: PackedEntries): SparseMerkleTrie {
+    return this.#next(entries.count, true, () => stagePacked(this.#kernel, entries));
+  }
+
+  /**
+   * `advance` with leaves as another trie holds them: nothing but their digests is hashed. A whole trie is imported in
+   * calls of some thousand leaves each, best in ascending order of their paths.
+   * @throws CodedError TRIE_KEY_INVALID, TRIE_VALUE_INVALID, TRIE_WEIGHT_INVALID, TRIE_MEMORY_FULL
+   */
+  import(leaves: readonly ImportedLeaf[]): SparseMerkleTrie {
+    return this.#next(leaves.length, true, () => stageLeaves(this.#kernel, leaves));
+  }
+
+  #next(count: number, consume: boolean, stage: () => void): SparseMerkleTrie {
+    const kernel = this.#kernel;
+    const before = this.#held();
+    // In place no branch is copied; a copy can touch all branches there are.
+    kernel.open(count, consume ? 0 : this.size);
+    try {
+      stage();
+    } catch (error) {
+      kernel.abandon();
+      throw error;
+    }
+    const { root, growth } = kernel.commit(before, consume);
+    if (consume) this.#letGo();
+    return new SparseMerkleTrie(kernel, root, this.size + growth);
+  }
+
+  /** Frees what only this trie used. It must not be used any more. */
+  release(): void {
+    if (this.#released) return;
+    this.#letGo();
+    this.#kernel.release(this.#root);
+  }
+
+  #letGo(): void {
+    this.#released = true;
+    forgotten.unregister(this);
+  }
+
+  /** @throws CodedError TRIE_RELEASED */
+  #held(): number {
+    if (this.#released) throw new CodedError('TRIE_RELEASED', 'This trie was released: its nodes are gone.');
+    return this.#root;
   }
 
   /** 32 bytes; of a sum trie 48: hash, sum and count. A copy: the caller may do with it what he likes. */
   get root(): Uint8Array {
-    return Uint8Array.from(this.#root === null ? this.#spec.placeholder : digestOf(this.#root));
+    return this.#kernel.digest(this.#held());
   }
 
   /**
@@ -88,32 +137,25 @@ export class SparseMerkleTrie {
    * @throws CodedError TRIE_OPTIONS_INVALID where the trie does not sum.
    */
   get sum(): bigint {
-    if (!this.#spec.sum) throw new CodedError('TRIE_OPTIONS_INVALID', 'Only a sum trie has a sum.');
+    if (!this.#kernel.spec.sum) throw new CodedError('TRIE_OPTIONS_INVALID', 'Only a sum trie has a sum.');
     return new DataView(this.root.buffer).getBigUint64(HASH_BYTES);
   }
 
   has(key: Uint8Array): boolean {
-    const path = pathOf(this.#spec, key);
-    let node = this.#root;
-    while (node instanceof Branch) node = bitAt(path, node.bit) === 0 ? node.left : node.right;
-    return node !== null && equalBytes(node.path, path);
+    return this.#kernel.find(this.#held(), key) !== 0;
+  }
+
+  /** What the leaf of a key holds, in a sum trie with weight and count behind it; null if there is none. */
+  get(key: Uint8Array): Uint8Array | null {
+    const leaf = this.#kernel.find(this.#held(), key);
+    return leaf === 0 ? null : this.#kernel.storedOf(leaf);
   }
 
   /** A proof that the key is in the trie, or that it is not. */
   prove(key: Uint8Array): Proof {
-    const path = pathOf(this.#spec, key);
-    const walk = new Walk(this.#spec);
-    let node = this.#root;
-    while (node instanceof Branch) {
-      const leaves = firstDifference(path, node.path);
-      if (leaves < node.bit) {
-        walk.leave(node, leaves);
-        return walk.proof(null);
-      }
-      node = walk.descend(node, path);
-    }
-    if (node === null || equalBytes(node.path, path)) return walk.proof(null);
-    return walk.proof(encodeLeaf(node.path, node.stored));
+    const { sideNodes, siblingData, leaf, found } = this.#kernel.prove(this.#held(), key);
+    const nonMembershipLeafData = found || leaf === 0 ? null : this.#kernel.encodingOf(leaf);
+    return { sideNodes, nonMembershipLeafData, siblingData };
   }
 
   /**
@@ -121,33 +163,22 @@ export class SparseMerkleTrie {
    * @throws CodedError TRIE_KEY_INVALID where the path has not the length of the trie's paths.
    */
   proveClosest(path: Uint8Array): ClosestProof {
-    const spec = this.#spec;
-    if (path.length !== spec.pathBytes) {
-      throw new CodedError('TRIE_KEY_INVALID', `A path of this trie has ${spec.pathBytes} bytes.`, {
-        length: path.length,
-      });
-    }
-    const walk = new Walk(spec);
-    const flippedBits: number[] = [];
-    let node = this.#root;
-    while (node instanceof Branch) {
-      for (let level = node.start; level < node.bit; level++) {
-        if (bitAt(path, level) !== bitAt(node.path, level)) flippedBits.push(level);
-      }
-      node = walk.descend(node, path);
-    }
+    const kernel = this.#kernel;
+    const root = this.#held();
+    requirePath(kernel.spec, path);
+    const { sideNodes, siblingData, leaf, flippedBits } = kernel.proveClosest(root, path);
     const query = Uint8Array.from(path);
-    const closestProof = walk.proof(null);
-    if (node === null) {
+    const closestProof = { sideNodes, nonMembershipLeafData: null, siblingData };
+    if (leaf === 0) {
       const closestPath = this.root;
       return { path: query, flippedBits: [0], depth: 0, closestPath, closestValueHash: null, closestProof };
     }
     return {
       path: query,
       flippedBits,
-      depth: closestProof.sideNodes.length,
-      closestPath: Uint8Array.from(node.path),
-      closestValueHash: Uint8Array.from(node.stored),
+      depth: sideNodes.length,
+      closestPath: kernel.pathOf(leaf),
+      closestValueHash: kernel.storedOf(leaf),
       closestProof,
     };
   }
@@ -156,68 +187,52 @@ export class SparseMerkleTrie {
    * True if the proof shows the claim under the root of a trie with these options.
    * @throws CodedError PROOF_MALFORMED, TRIE_KEY_INVALID
    */
-  static verify(root: Uint8Array, claim: Claim, proof: Proof, options: TrieOptions = {}): boolean {
-    return verifyProof(resolveSpec(options), root, claim, proof);
+  static verify(root: Uint8Array, claim: Claim, proof: Proof, options: TrieOptions | TrieKernel = {}): boolean {
+    return verifyProof(kernelOf(options), root, claim, proof);
   }
 
   /** @throws CodedError PROOF_MALFORMED */
-  static verifyClosest(root: Uint8Array, proof: ClosestProof, options: TrieOptions = {}): boolean {
-    return verifyClosestProof(resolveSpec(options), root, proof);
+  static verifyClosest(root: Uint8Array, proof: ClosestProof, options: TrieOptions | TrieKernel = {}): boolean {
+    return verifyClosestProof(kernelOf(options), root, proof);
   }
 
-  static compact(proof: Proof, options: TrieOptions = {}): CompactProof {
-    return compactProof(resolveSpec(options), proof);
-  }
-
-  /** @throws CodedError PROOF_MALFORMED */
-  static expand(proof: CompactProof, options: TrieOptions = {}): Proof {
-    return expandProof(resolveSpec(options), proof);
-  }
-
-  static compactClosest(proof: ClosestProof, options: TrieOptions = {}): CompactClosestProof {
-    return compactClosestProof(resolveSpec(options), proof);
+  static compact(proof: Proof, options: TrieOptions | TrieKernel = {}): CompactProof {
+    return compactProof(specOf(options), proof);
   }
 
   /** @throws CodedError PROOF_MALFORMED */
-  static expandClosest(proof: CompactClosestProof, options: TrieOptions = {}): ClosestProof {
-    return expandClosestProof(resolveSpec(options), proof);
+  static expand(proof: CompactProof, options: TrieOptions | TrieKernel = {}): Proof {
+    return expandProof(specOf(options), proof);
+  }
+
+  static compactClosest(proof: ClosestProof, options: TrieOptions | TrieKernel = {}): CompactClosestProof {
+    return compactClosestProof(specOf(options), proof);
+  }
+
+  /** @throws CodedError PROOF_MALFORMED */
+  static expandClosest(proof: CompactClosestProof, options: TrieOptions | TrieKernel = {}): ClosestProof {
+    return expandClosestProof(specOf(options), proof);
   }
 }
 
-/** Collects the siblings of a way down. */
-class Walk {
-  readonly #spec: TrieSpec;
-  readonly #sideNodes: Uint8Array[] = [];
-  #lowest: { sibling: Node; start: number } | null = null;
+/**
+ * One arena for all tries of the same options in this thread: records have the sizes that the options ask for, tries of
+ * the same kind share nodes, and an instance costs a third of a MiB before its first leaf.
+ */
+const shared = new Map<string, TrieKernel>();
 
-  constructor(spec: TrieSpec) {
-    this.#spec = spec;
-  }
+function kernelOf(options: TrieOptions | TrieKernel): TrieKernel {
+  if (options instanceof TrieKernel) return options;
+  const { sum, hashesValues, hashesPaths, pathBytes, shardBits, shardIndex } = resolveSpec(options);
+  const name = [sum, hashesValues, hashesPaths, pathBytes, shardBits, shardIndex].join();
+  const present = shared.get(name);
+  // After a trap, those who build their tries anew do it in a memory that nobody broke.
+  if (present?.isSound) return present;
+  const kernel = new TrieKernel(options);
+  shared.set(name, kernel);
+  return kernel;
+}
 
-  /** Through the one-child levels of a branch and to the child on the path's side. */
-  descend(branch: Branch, path: Uint8Array): Node {
-    const goesRight = bitAt(path, branch.bit) === 1;
-    const sibling = goesRight ? branch.left : branch.right;
-    this.#passEmpty(branch.bit - branch.start);
-    this.#sideNodes.push(Uint8Array.from(digestOf(sibling)));
-    this.#lowest = { sibling, start: branch.bit + 1 };
-    return goesRight ? branch.right : branch.left;
-  }
-
-  /** Off the one-child levels of a branch at `level`: the place is empty, and the rest of the branch is its sibling. */
-  leave(branch: Branch, level: number): void {
-    this.#passEmpty(level - branch.start);
-    this.#sideNodes.push(digestFrom(this.#spec, branch, level + 1));
-    this.#lowest = { sibling: branch, start: level + 1 };
-  }
-
-  proof(nonMembershipLeafData: Uint8Array | null): Proof {
-    const lowest = this.#lowest;
-    const siblingData = lowest === null ? null : encodeNode(this.#spec, lowest.sibling, lowest.start);
-    return { sideNodes: this.#sideNodes.reverse(), nonMembershipLeafData, siblingData };
-  }
-
-  #passEmpty(levels: number): void {
-    for (let i = 0; i < levels; i++) this.#sideNodes.push(Uint8Array.from(this.#spec.placeholder));
-  }
+function specOf(options: TrieOptions | TrieKernel): TrieSpec {
+  return options instanceof TrieKernel ? options.spec : resolveSpec(options);
 }

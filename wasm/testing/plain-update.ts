@@ -1,6 +1,6 @@
-import { equalBytes } from './bytes.ts';
-import { Branch, Leaf, type Node } from './trie-node.ts';
-import { bitAt, firstDifference } from './trie-spec.ts';
+import { equalBytes } from '../bytes.ts';
+import { bitAt, firstDifference } from '../trie-spec.ts';
+import { Branch, Leaf, type Node } from './plain-node.ts';
 
 /** A change of one leaf: its new content, or null to remove it. */
 export interface Change {

@@ -1,7 +1,7 @@
-import { CodedError } from '../runtime/errors.ts';
-import { sha256 } from './hash.ts';
-import { sha256Batch } from './sha256-batch.ts';
-import { bitAt, HASH_BYTES, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
+import { sha256 } from '../hash.ts';
+import { sha256Batch } from '../sha256-batch.ts';
+import { encodeLeaf } from '../trie-encoding.ts';
+import { bitAt, HASH_BYTES, TOTALS_BYTES, type TrieSpec } from '../trie-spec.ts';
 
 /** First byte of an encoding; keeps a leaf from being read as an inner node and the reverse. */
 const LEAF = 0;
@@ -157,12 +157,8 @@ function addTotals(out: Uint8Array, offset: number, left: Uint8Array, right: Uin
   }
 }
 
-export function innerDigest(spec: TrieSpec, left: Uint8Array, right: Uint8Array): Uint8Array {
+function innerDigest(spec: TrieSpec, left: Uint8Array, right: Uint8Array): Uint8Array {
   return digestOfEncoding(spec, encodeInner(spec, left, right));
-}
-
-export function leafDigest(spec: TrieSpec, path: Uint8Array, stored: Uint8Array): Uint8Array {
-  return digestOfEncoding(spec, encodeLeaf(path, stored));
 }
 
 /** Of a leaf or inner node. Where the trie sums, the totals stand behind the hash as they stand in the encoding. */
@@ -193,14 +189,6 @@ export function digestFrom(spec: TrieSpec, branch: Branch, start: number): Uint8
   return climb(spec, tip, branch.path, start, branch.bit);
 }
 
-export function encodeLeaf(path: Uint8Array, stored: Uint8Array): Uint8Array {
-  const encoding = new Uint8Array(1 + path.length + stored.length);
-  encoding[0] = LEAF;
-  encoding.set(path, 1);
-  encoding.set(stored, 1 + path.length);
-  return encoding;
-}
-
 function encodeInner(spec: TrieSpec, left: Uint8Array, right: Uint8Array): Uint8Array {
   const encoding = new Uint8Array(innerBytes(spec));
   writeInner(spec, encoding, 0, left, right);
@@ -223,41 +211,4 @@ export function encodeNode(spec: TrieSpec, node: Node, start: number): Uint8Arra
 
 function extensionBytes(spec: TrieSpec): number {
   return 3 + spec.pathBytes + spec.digestBytes + (spec.sum ? TOTALS_BYTES : 0);
-}
-
-/** @throws CodedError PROOF_MALFORMED */
-export function parseLeaf(spec: TrieSpec, encoding: Uint8Array): { path: Uint8Array; stored: Uint8Array } {
-  const least = 1 + spec.pathBytes + (spec.sum ? TOTALS_BYTES : 0);
-  if (encoding[0] !== LEAF || encoding.length < least) throw malformed('the leaf data is not the encoding of a leaf');
-  return { path: encoding.subarray(1, 1 + spec.pathBytes), stored: encoding.subarray(1 + spec.pathBytes) };
-}
-
-/**
- * The digest of an encoded node of any kind.
- * @throws CodedError PROOF_MALFORMED
- */
-export function digestOfAnyEncoding(spec: TrieSpec, encoding: Uint8Array): Uint8Array {
-  switch (encoding[0]) {
-    case LEAF:
-      parseLeaf(spec, encoding);
-      return digestOfEncoding(spec, encoding);
-    case INNER:
-      if (encoding.length !== innerBytes(spec)) throw malformed('the sibling data is an inner node of a wrong size');
-      return digestOfEncoding(spec, encoding);
-    case EXTENSION: {
-      const [, start, end] = encoding as unknown as [number, number, number];
-      if (encoding.length !== extensionBytes(spec) || start >= end || end >= spec.pathBits) {
-        throw malformed('the sibling data is an extension of a wrong size or span');
-      }
-      const path = encoding.subarray(3, 3 + spec.pathBytes);
-      const tip = encoding.subarray(3 + spec.pathBytes, 3 + spec.pathBytes + spec.digestBytes);
-      return climb(spec, tip, path, start, end);
-    }
-    default:
-      throw malformed('the sibling data begins with an unknown prefix');
-  }
-}
-
-export function malformed(reason: string, data: Record<string, unknown> = {}): CodedError {
-  return new CodedError('PROOF_MALFORMED', `The proof is malformed: ${reason}.`, data);
 }

@@ -1,0 +1,96 @@
+/**
+ * Sparse Merkle tries and sum tries, whole in this memory. The host refers to a trie by its root node, of which it holds
+ * one reference; an update makes a new root that shares what is the same. See trie/layout.ts for the records.
+ */
+
+import { hashOne } from './sha256/one';
+import { giveRegion, resetArena, takeRegion } from './trie/arena';
+import { changeCount, closeChanges, dropChanges, orderChanges } from './trie/changes';
+import { pathBytes, retain, setLayout } from './trie/layout';
+import { mergeChanges } from './trie/merge';
+import { QUERY } from './trie/proof';
+import { prepareSeal, seal } from './trie/seal';
+import { openStage, prepareStage } from './trie/stage';
+
+export { branches, leaves, release, usedBytes } from './trie/arena';
+export { digestOf, leafDigest, leafPath, retain, valueAt, valueLength } from './trie/layout';
+export { growth } from './trie/merge';
+export {
+  climb,
+  FLIPS,
+  FOLDED,
+  find,
+  flipCount,
+  foldSides,
+  foundLeaf,
+  hashEncoding,
+  prove,
+  proveClosest,
+  QUERY,
+  SIBLING,
+  SIDES,
+  sibling,
+  siblingBytes,
+  sideCount,
+} from './trie/proof';
+export { BATCH_MAX, DELETE_FLAGS, KEY_OFFSETS, stageBatch, VALUE_OFFSETS, WEIGHTS } from './trie/stage';
+
+/** Where the host writes keys, values and encodings. */
+let input: usize = 0;
+let inputBytes: usize = 0;
+
+/** Once, before anything else. */
+export function configure(
+  sum: bool,
+  values: bool,
+  paths: bool,
+  bytes: usize,
+  shardBits: u32,
+  shardIndex: u32,
+  limitBytes: usize,
+): void {
+  setLayout(sum, values, paths, bytes, shardBits, shardIndex);
+  resetArena(limitBytes);
+  prepareSeal();
+  prepareStage();
+}
+
+/** The address of at least `bytes` for the host to write to, or 0 where there is no room. */
+export function openInput(bytes: usize): usize {
+  if (bytes <= inputBytes) return input;
+  const larger = takeRegion(bytes);
+  if (larger === 0) return 0;
+  if (input !== 0) giveRegion(input, inputBytes);
+  input = larger;
+  inputBytes = bytes;
+  return input;
+}
+
+/** Before the batches of an update: false where it might not fit. `inTrie`: branches that it might have to copy. */
+export function open(count: u32, inTrie: u32): bool {
+  const copies = min<u64>(<u64>count * (pathBytes << 3), inTrie);
+  return openStage(count, <u64>count + copies);
+}
+
+/** Gives up the update that was opened. */
+export function abandon(): void {
+  dropChanges();
+}
+
+/**
+ * The root after the changes staged since `open`. `consume`: the host hands over its reference to the old root, and what
+ * nobody else sees is changed in place; otherwise the old trie stays as it is. A reference to the new root is the host's.
+ */
+export function commit(root: usize, consume: bool): usize {
+  if (root !== 0 && !consume) retain(root);
+  orderChanges();
+  const merged = mergeChanges(root, changeCount());
+  closeChanges();
+  seal();
+  return merged;
+}
+
+/** The path of the key of `length` bytes in the input, to QUERY. */
+export function hashKey(length: usize): void {
+  hashOne(input, length, QUERY);
+}

@@ -1,0 +1,133 @@
+/** Walks down a trie that leave a proof for the host to take: siblings from the top, and what the walk ended at. */
+
+import { hashOne } from '../sha256/one';
+import { copyDigest, digestFrom, encodeBranch, fold, PLACEHOLDER } from './encode';
+import {
+  bitOf,
+  digestBytes,
+  digestOf,
+  HASH_BYTES,
+  isLeaf,
+  LEVELS,
+  leafOf,
+  leafPath,
+  left,
+  right,
+  startOf,
+  sums,
+  TOTALS_BYTES,
+} from './layout';
+import { bitAt, firstDifference, partsAt, skipBit } from './path';
+
+/** The path asked for: 32 bytes, zeros behind a shorter one. */
+export const QUERY: usize = memory.data(32, 16);
+/** Digests of siblings: of a proof that is made from the top down, of one that is verified from the bottom up. */
+export const SIDES: usize = memory.data(12288, 16);
+/** Levels at which the walk to the closest leaf found its own side empty, a byte each. */
+export const FLIPS: usize = memory.data(256, 16);
+/** The published encoding of the lowest sibling, where it is a branch. */
+export const SIBLING: usize = memory.data(160, 16);
+/** The digest that `foldSides` and its like work on. */
+export const FOLDED: usize = memory.data(48, 16);
+
+export let sideCount: u32 = 0;
+export let flipCount: u32 = 0;
+/** The leaf that the walk ended at, or 0 of an empty place. */
+export let foundLeaf: usize = 0;
+/** The lowest sibling: 0, a leaf (its reference is odd), or a branch, whose encoding has `siblingBytes`. */
+export let sibling: usize = 0;
+export let siblingBytes: usize = 0;
+
+let siblingStart: u32 = 0;
+
+/** The leaf at QUERY, or 0. */
+export function find(root: usize): usize {
+  let node = root;
+  while (node !== 0 && !isLeaf(node)) node = bitAt(QUERY, bitOf(node)) === 0 ? left(node) : right(node);
+  if (node === 0 || firstDifference(leafPath(leafOf(node)), QUERY) < LEVELS) return 0;
+  return leafOf(node);
+}
+
+/** The way to QUERY; true if it ends at the very leaf. */
+export function prove(root: usize): bool {
+  begin();
+  let node = root;
+  while (node !== 0 && !isLeaf(node)) {
+    const parts = partsAt(node, QUERY);
+    if (parts < LEVELS) {
+      leave(node, parts);
+      return false;
+    }
+    node = descend(node);
+  }
+  end(node);
+  return foundLeaf !== 0 && firstDifference(leafPath(foundLeaf), QUERY) === LEVELS;
+}
+
+/** The way to the leaf closest to QUERY: to the other side wherever its own is empty. */
+export function proveClosest(root: usize): void {
+  begin();
+  let node = root;
+  while (node !== 0 && !isLeaf(node)) {
+    const bit = bitOf(node);
+    for (let level = startOf(node); level < bit; level++) {
+      if (bitAt(QUERY, level) !== skipBit(node, level)) store<u8>(FLIPS + flipCount++, level);
+    }
+    node = descend(node);
+  }
+  end(node);
+}
+
+function begin(): void {
+  sideCount = 0;
+  flipCount = 0;
+  foundLeaf = 0;
+  sibling = 0;
+  siblingBytes = 0;
+}
+
+function end(node: usize): void {
+  foundLeaf = node === 0 ? 0 : leafOf(node);
+  if (sibling !== 0 && !isLeaf(sibling)) siblingBytes = encodeBranch(sibling, siblingStart, SIBLING);
+}
+
+function addSide(digest: usize): void {
+  copyDigest(SIDES + <usize>sideCount * digestBytes, digest);
+  sideCount++;
+}
+
+/** Through the one-child levels of a branch and to the child on the path's side. */
+function descend(branch: usize): usize {
+  const bit = bitOf(branch);
+  for (let level = startOf(branch); level < bit; level++) addSide(PLACEHOLDER);
+  const goesRight = bitAt(QUERY, bit) === 1;
+  sibling = goesRight ? left(branch) : right(branch);
+  siblingStart = bit + 1;
+  addSide(digestOf(sibling));
+  return goesRight ? right(branch) : left(branch);
+}
+
+/** Off the one-child levels of a branch: the place is empty, and the rest of the branch is its sibling. */
+function leave(branch: usize, parts: u32): void {
+  for (let level = startOf(branch); level < parts; level++) addSide(PLACEHOLDER);
+  digestFrom(branch, parts + 1, SIDES + <usize>sideCount * digestBytes);
+  sideCount++;
+  sibling = branch;
+  siblingBytes = encodeBranch(branch, parts + 1, SIBLING);
+}
+
+/** The digest of an encoded leaf or inner node, to FOLDED. */
+export function hashEncoding(encoding: usize, length: usize): void {
+  hashOne(encoding, length, FOLDED);
+  if (sums) memory.copy(FOLDED + HASH_BYTES, encoding + length - TOTALS_BYTES, TOTALS_BYTES);
+}
+
+/** The root that the first `count` SIDES, from the bottom up, give with FOLDED at the end of QUERY; to FOLDED. */
+export function foldSides(count: u32): void {
+  for (let i: u32 = 0; i < count; i++) fold(FOLDED, bitAt(QUERY, count - 1 - i), SIDES + <usize>i * digestBytes);
+}
+
+/** The digest at level `from` of a subtree that is FOLDED at level `to`, alone along QUERY; to FOLDED. */
+export function climb(from: u32, to: u32): void {
+  for (let level = to; level > from; level--) fold(FOLDED, bitAt(QUERY, level - 1), PLACEHOLDER);
+}

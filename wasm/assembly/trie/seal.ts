@@ -1,0 +1,66 @@
+/**
+ * Digests of changed branches, from the deepest level up, four at a time. A branch with one-child levels above it takes
+ * part in several levels: its running digest climbs until it reaches `start`.
+ */
+
+import { copyTotals, innerBytes, PLACEHOLDER, writeInner } from './encode';
+import { bitOf, digestOf, isDirty, LEVELS, left, next, right, setDirty, setNext, startOf } from './layout';
+import { skipBit } from './path';
+import { hashSlots, padSlots, SLOT_BYTES } from './slots';
+
+/** For each level, the branches to be hashed there, linked through their records. */
+const LISTS: usize = memory.data(1024, 16);
+const SLOTS: usize = memory.data(512, 16);
+const TARGETS: usize = memory.data(16, 16);
+const BRANCHES: usize = memory.data(16, 16);
+
+export function prepareSeal(): void {
+  padSlots(SLOTS, innerBytes());
+}
+
+/** Puts a branch down for hashing, if it is not yet. */
+export function mustSeal(branch: usize): void {
+  if (isDirty(branch)) return;
+  setDirty(branch, true);
+  push(branch, bitOf(branch));
+}
+
+function push(branch: usize, level: u32): void {
+  const list = LISTS + ((<usize>level) << 2);
+  setNext(branch, load<u32>(list));
+  store<u32>(list, <u32>branch);
+}
+
+export function seal(): void {
+  for (let level = LEVELS; level > 0; level--) sealLevel(level - 1);
+}
+
+function sealLevel(level: u32): void {
+  const list = LISTS + ((<usize>level) << 2);
+  let branch = <usize>load<u32>(list);
+  store<u32>(list, 0);
+  while (branch !== 0) {
+    let count: usize = 0;
+    for (; count < 4 && branch !== 0; count++) {
+      store<u32>(BRANCHES + (count << 2), <u32>branch);
+      store<u32>(TARGETS + (count << 2), <u32>digestOf(branch));
+      writeLevel(SLOTS + count * SLOT_BYTES, branch, level);
+      branch = next(branch);
+    }
+    hashSlots(SLOTS, innerBytes(), <u32>count, TARGETS);
+    for (let i: usize = 0; i < count; i++) finish(load<u32>(BRANCHES + (i << 2)), SLOTS + i * SLOT_BYTES, level);
+  }
+}
+
+/** The node that a branch has at this level: its two children, or itself beside an empty place. */
+function writeLevel(slot: usize, branch: usize, level: u32): void {
+  if (bitOf(branch) === level) writeInner(slot, digestOf(left(branch)), digestOf(right(branch)));
+  else if (skipBit(branch, level) === 0) writeInner(slot, digestOf(branch), PLACEHOLDER);
+  else writeInner(slot, PLACEHOLDER, digestOf(branch));
+}
+
+function finish(branch: usize, slot: usize, level: u32): void {
+  copyTotals(digestOf(branch), slot, innerBytes());
+  if (startOf(branch) < level) push(branch, level - 1);
+  else setDirty(branch, false);
+}

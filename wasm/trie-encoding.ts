@@ -1,0 +1,74 @@
+import { CodedError } from '../runtime/errors.ts';
+import { TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
+
+/** First byte of an encoding; keeps a leaf from being read as an inner node and the reverse. */
+const LEAF = 0;
+const INNER = 1;
+const EXTENSION = 2;
+
+/** What it takes to check proofs. Nothing that it returns is kept by it. */
+export interface ProofHasher {
+  readonly spec: TrieSpec;
+  /** The path of a key. @throws CodedError TRIE_KEY_INVALID */
+  path(key: Uint8Array): Uint8Array;
+  /** Of an encoded leaf or inner node; in a sum trie with the totals that end the encoding. */
+  digestOfEncoding(encoding: Uint8Array): Uint8Array;
+  /** The digest at level `from` of a subtree whose only leaves are under `digest` at level `to`, along `path`. */
+  climb(digest: Uint8Array, path: Uint8Array, from: number, to: number): Uint8Array;
+  /** The root that side nodes, from the lowest up, give with `digest` at the end of `path`. */
+  fold(path: Uint8Array, digest: Uint8Array, sideNodes: readonly Uint8Array[]): Uint8Array;
+}
+
+export function encodeLeaf(path: Uint8Array, stored: Uint8Array): Uint8Array {
+  const encoding = new Uint8Array(1 + path.length + stored.length);
+  encoding[0] = LEAF;
+  encoding.set(path, 1);
+  encoding.set(stored, 1 + path.length);
+  return encoding;
+}
+
+/** @throws CodedError PROOF_MALFORMED */
+export function parseLeaf(spec: TrieSpec, encoding: Uint8Array): { path: Uint8Array; stored: Uint8Array } {
+  const least = 1 + spec.pathBytes + (spec.sum ? TOTALS_BYTES : 0);
+  if (encoding[0] !== LEAF || encoding.length < least) throw malformed('the leaf data is not the encoding of a leaf');
+  return { path: encoding.subarray(1, 1 + spec.pathBytes), stored: encoding.subarray(1 + spec.pathBytes) };
+}
+
+/**
+ * The digest of an encoded node of any kind.
+ * @throws CodedError PROOF_MALFORMED
+ */
+export function digestOfAnyEncoding(hasher: ProofHasher, encoding: Uint8Array): Uint8Array {
+  const { spec } = hasher;
+  switch (encoding[0]) {
+    case LEAF:
+      parseLeaf(spec, encoding);
+      return hasher.digestOfEncoding(encoding);
+    case INNER:
+      if (encoding.length !== innerBytes(spec)) throw malformed('the sibling data is an inner node of a wrong size');
+      return hasher.digestOfEncoding(encoding);
+    case EXTENSION: {
+      const [, start, end] = encoding as unknown as [number, number, number];
+      if (encoding.length !== extensionBytes(spec) || start >= end || end >= spec.pathBits) {
+        throw malformed('the sibling data is an extension of a wrong size or span');
+      }
+      const path = encoding.subarray(3, 3 + spec.pathBytes);
+      const tip = encoding.subarray(3 + spec.pathBytes, 3 + spec.pathBytes + spec.digestBytes);
+      return hasher.climb(tip, path, start, end);
+    }
+    default:
+      throw malformed('the sibling data begins with an unknown prefix');
+  }
+}
+
+function innerBytes(spec: TrieSpec): number {
+  return 1 + 2 * spec.digestBytes + (spec.sum ? TOTALS_BYTES : 0);
+}
+
+function extensionBytes(spec: TrieSpec): number {
+  return 3 + spec.pathBytes + spec.digestBytes + (spec.sum ? TOTALS_BYTES : 0);
+}
+
+export function malformed(reason: string, data: Record<string, unknown> = {}): CodedError {
+  return new CodedError('PROOF_MALFORMED', `The proof is malformed: ${reason}.`, data);
+}

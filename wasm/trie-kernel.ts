@@ -1,0 +1,384 @@
+import { CodedError, isTrap } from '../runtime/errors.ts';
+import { sha256 } from './hash.ts';
+import { type Build, instantiateKernel, type KernelExports, vectorBuild } from './kernel.ts';
+import type { ProofHasher } from './trie-encoding.ts';
+import {
+  HASH_BYTES,
+  PATH_ROOM,
+  requireKey,
+  resolveSpec,
+  TOTALS_BYTES,
+  type TrieOptions,
+  type TrieSpec,
+} from './trie-spec.ts';
+
+/** Where an arena lives and how far it may grow. */
+export interface ArenaLimits {
+  /** Memory of the arena at most, in bytes. Default 2 GiB, some ten million leaves; WebAssembly ends at 4 GiB. */
+  readonly maxBytes?: number;
+  /** Default: the best that this machine runs. */
+  readonly build?: Build;
+}
+
+const MAX_BYTES_DEFAULT = 2 ** 31;
+/** 64 KiB below what an address of 32 bits reaches, so that the end of memory has an address. */
+const MAX_BYTES_MOST = 2 ** 32 - 65_536;
+
+/** Longer messages than this are hashed outside: no proof that someone sends makes the arena grow by its size. */
+const HASHED_HERE_BYTES = 65_536;
+
+type Address = WebAssembly.Global<'i32'>;
+
+/** What wasm/assembly/trie.ts exports. Nodes and addresses come as signed numbers and are used as unsigned ones. */
+interface TrieExports extends KernelExports {
+  readonly BATCH_MAX: Address;
+  readonly KEY_OFFSETS: Address;
+  readonly VALUE_OFFSETS: Address;
+  readonly WEIGHTS: Address;
+  readonly DELETE_FLAGS: Address;
+  readonly QUERY: Address;
+  readonly SIDES: Address;
+  readonly FLIPS: Address;
+  readonly SIBLING: Address;
+  readonly FOLDED: Address;
+  readonly growth: Address;
+  readonly leaves: Address;
+  readonly branches: Address;
+  readonly sideCount: Address;
+  readonly flipCount: Address;
+  readonly foundLeaf: Address;
+  readonly sibling: Address;
+  readonly siblingBytes: Address;
+  configure(
+    sum: number,
+    values: number,
+    paths: number,
+    pathBytes: number,
+    shardBits: number,
+    shardIndex: number,
+    limitBytes: number,
+  ): void;
+  openInput(bytes: number): number;
+  open(count: number, inTrie: number): number;
+  abandon(): void;
+  stageBatch(
+    count: number,
+    keys: number,
+    keyBytes: number,
+    values: number,
+    valueBytes: number,
+    deletes: number,
+    raw: number,
+  ): number;
+  commit(root: number, consume: number): number;
+  release(node: number): void;
+  digestOf(node: number): number;
+  leafDigest(leaf: number): number;
+  leafPath(leaf: number): number;
+  valueLength(leaf: number): number;
+  valueAt(leaf: number): number;
+  usedBytes(): number;
+  hashKey(length: number): void;
+  find(root: number): number;
+  prove(root: number): number;
+  proveClosest(root: number): void;
+  hashEncoding(encoding: number, length: number): void;
+  foldSides(count: number): void;
+  climb(from: number, to: number): void;
+}
+
+/** Views of the memory, good until it grows. */
+interface Views {
+  readonly bytes: Uint8Array;
+  readonly keyOffsets: Uint32Array;
+  readonly valueOffsets: Uint32Array;
+  readonly weights: BigUint64Array;
+}
+
+/** What a walk came to. The arrays are copies. */
+export interface Walked {
+  /** From the lowest up to the root's child. */
+  readonly sideNodes: Uint8Array[];
+  readonly siblingData: Uint8Array | null;
+  /** The leaf at the end, or 0. */
+  readonly leaf: number;
+  /** True if that is the leaf at the very path. */
+  readonly found: boolean;
+  readonly flippedBits: number[];
+}
+
+/** Where the parts of a batch stand, see `stageBatch` in the kernel. Lengths of -1: the offsets tell. */
+export interface Batch {
+  readonly count: number;
+  readonly keys: number;
+  readonly keyBytes: number;
+  readonly values: number;
+  readonly valueBytes: number;
+  readonly deletes: boolean;
+  /** Keys are paths in 32 bytes, and hashed values are digests. */
+  readonly raw: boolean;
+}
+
+/** Answers of `stageBatch`. */
+const FULL = 1;
+const OF_ANOTHER_SHARD = 2;
+
+/**
+ * The memory that tries with the same options share: one instance of the trie kernel. A trie is a root in it, and this
+ * class passes roots in and out; `SparseMerkleTrie` is what to use.
+ *
+ * A trap in the kernel is a bug, and leaves a memory that nobody must read: from then on every call fails with the same
+ * trap. It ends the actor, whose successor builds the tries anew, in another arena, from what they were made of.
+ */
+export class TrieKernel implements ProofHasher {
+  readonly spec: TrieSpec;
+  readonly #exports: TrieExports;
+  #views: Views | undefined;
+  #trap: unknown;
+
+  /** @throws CodedError TRIE_OPTIONS_INVALID, KERNEL_MISSING */
+  constructor(options: TrieOptions = {}, limits: ArenaLimits = {}) {
+    this.spec = resolveSpec(options);
+    const { sum, hashesValues, hashesPaths, pathBytes, shardBits, shardIndex } = this.spec;
+    const maxBytes = Math.min(limits.maxBytes ?? MAX_BYTES_DEFAULT, MAX_BYTES_MOST);
+    this.#exports = instantiateKernel<TrieExports>('trie', limits.build ?? vectorBuild());
+    this.#exports.configure(+sum, +hashesValues, +hashesPaths, pathBytes, shardBits, shardIndex, maxBytes);
+  }
+
+  /** False after a trap. */
+  get isSound(): boolean {
+    return this.#trap === undefined;
+  }
+
+  get batchMax(): number {
+    return this.#exports.BATCH_MAX.value;
+  }
+
+  /** What stands in the memory at present: of all tries that nobody released. */
+  get usage(): { leaves: number; branches: number; bytes: number } {
+    const { leaves, branches } = this.#exports;
+    return { leaves: leaves.value, branches: branches.value, bytes: this.#exports.usedBytes() >>> 0 };
+  }
+
+  get views(): Views {
+    const { memory, KEY_OFFSETS, VALUE_OFFSETS, WEIGHTS } = this.#exports;
+    if (this.#views?.bytes.buffer === memory.buffer) return this.#views;
+    this.#views = {
+      bytes: new Uint8Array(memory.buffer),
+      keyOffsets: new Uint32Array(memory.buffer, KEY_OFFSETS.value, this.batchMax + 1),
+      valueOffsets: new Uint32Array(memory.buffer, VALUE_OFFSETS.value, this.batchMax + 1),
+      weights: new BigUint64Array(memory.buffer, WEIGHTS.value, this.batchMax),
+    };
+    return this.#views;
+  }
+
+  /** Where the flags of entries to delete stand, a byte each. */
+  get deleteFlags(): number {
+    return this.#exports.DELETE_FLAGS.value;
+  }
+
+  /** An address to write `bytes` to. @throws CodedError TRIE_MEMORY_FULL */
+  openInput(bytes: number): number {
+    const address = this.#call('openInput', (kernel) => kernel.openInput(bytes));
+    if (address === 0) throw this.#full();
+    return address >>> 0;
+  }
+
+  /** Begins an update of `count` entries of a trie of `size` leaves. @throws CodedError TRIE_MEMORY_FULL */
+  open(count: number, size: number): void {
+    if (this.#call('open', (kernel) => kernel.open(count, size)) === 0) throw this.#full();
+  }
+
+  /** Takes a batch that was written to the memory. @throws CodedError TRIE_MEMORY_FULL, TRIE_KEY_INVALID */
+  stage({ count, keys, keyBytes, values, valueBytes, deletes, raw }: Batch): void {
+    const answer = this.#call('stage', (kernel) =>
+      kernel.stageBatch(count, keys, keyBytes, values, valueBytes, +deletes, +raw),
+    );
+    if (answer === FULL) throw this.#full();
+    if (answer !== OF_ANOTHER_SHARD) return;
+    const { shardBits, shardIndex } = this.spec;
+    throw new CodedError('TRIE_KEY_INVALID', `A key is not of shard ${shardIndex} of 2^${shardBits}.`, { shardIndex });
+  }
+
+  /** Gives up the update that was begun. */
+  abandon(): void {
+    if (this.isSound) this.#call('abandon', (kernel) => kernel.abandon());
+  }
+
+  /** A root of the caller's own, and by how many leaves it grew. With `consume`, the old one is not the caller's any more. */
+  commit(root: number, consume: boolean): { root: number; growth: number } {
+    const next = this.#call('commit', (kernel) => kernel.commit(root, +consume)) >>> 0;
+    return { root: next, growth: this.#exports.growth.value };
+  }
+
+  release(root: number): void {
+    if (root !== 0 && this.isSound) this.#call('release', (kernel) => kernel.release(root));
+  }
+
+  digest(root: number): Uint8Array {
+    if (root === 0) return Uint8Array.from(this.spec.placeholder);
+    return this.#copy(this.#exports.digestOf(root) >>> 0, this.spec.digestBytes);
+  }
+
+  /** The leaf of a key, or 0. @throws CodedError TRIE_KEY_INVALID */
+  find(root: number, key: Uint8Array): number {
+    this.#askKey(key);
+    return this.#call('find', (kernel) => kernel.find(root)) >>> 0;
+  }
+
+  /** What a leaf holds, without weight and count. */
+  valueOf(leaf: number): Uint8Array {
+    const kernel = this.#exports;
+    return this.#copy(kernel.valueAt(leaf) >>> 0, kernel.valueLength(leaf));
+  }
+
+  pathOf(leaf: number): Uint8Array {
+    return this.#copy(this.#exports.leafPath(leaf) >>> 0, this.spec.pathBytes);
+  }
+
+  /** The value, in a sum trie with weight and count behind it. */
+  storedOf(leaf: number): Uint8Array {
+    return this.encodingOf(leaf).slice(1 + this.spec.pathBytes);
+  }
+
+  /** The published encoding of a leaf. */
+  encodingOf(leaf: number): Uint8Array {
+    const kernel = this.#exports;
+    const { pathBytes, sum } = this.spec;
+    const { bytes } = this.views;
+    const path = kernel.leafPath(leaf) >>> 0;
+    const value = kernel.valueAt(leaf) >>> 0;
+    const length = kernel.valueLength(leaf);
+    const encoding = new Uint8Array(1 + pathBytes + length + (sum ? TOTALS_BYTES : 0));
+    encoding.set(bytes.subarray(path, path + pathBytes), 1);
+    encoding.set(bytes.subarray(value, value + length), 1 + pathBytes);
+    if (!sum) return encoding;
+    const totals = (kernel.leafDigest(leaf) >>> 0) + HASH_BYTES;
+    encoding.set(bytes.subarray(totals, totals + TOTALS_BYTES), 1 + pathBytes + length);
+    return encoding;
+  }
+
+  /** @throws CodedError TRIE_KEY_INVALID */
+  prove(root: number, key: Uint8Array): Walked {
+    this.#askKey(key);
+    const found = this.#call('prove', (kernel) => kernel.prove(root)) !== 0;
+    return this.#walked(found);
+  }
+
+  proveClosest(root: number, path: Uint8Array): Walked {
+    this.#askPath(path);
+    this.#call('proveClosest', (kernel) => kernel.proveClosest(root));
+    return this.#walked(false);
+  }
+
+  #walked(found: boolean): Walked {
+    const kernel = this.#exports;
+    const { digestBytes } = this.spec;
+    const count = kernel.sideCount.value;
+    const sides = this.#copy(kernel.SIDES.value, count * digestBytes);
+    const sideNodes: Uint8Array[] = [];
+    for (let end = sides.length; end > 0; end -= digestBytes) sideNodes.push(sides.subarray(end - digestBytes, end));
+    const flips =
+      kernel.flipCount.value === 0 ? [] : Array.from(this.#copy(kernel.FLIPS.value, kernel.flipCount.value));
+    return {
+      sideNodes,
+      siblingData: this.#siblingData(),
+      leaf: kernel.foundLeaf.value >>> 0,
+      found,
+      flippedBits: flips,
+    };
+  }
+
+  #siblingData(): Uint8Array | null {
+    const kernel = this.#exports;
+    const sibling = kernel.sibling.value >>> 0;
+    if (sibling === 0) return null;
+    if (sibling % 2 === 1) return this.encodingOf(sibling - 1);
+    return this.#copy(kernel.SIBLING.value, kernel.siblingBytes.value);
+  }
+
+  /** The path of a key. @throws CodedError TRIE_KEY_INVALID */
+  path(key: Uint8Array): Uint8Array {
+    this.#askKey(key);
+    return this.#copy(this.#exports.QUERY.value, this.spec.pathBytes);
+  }
+
+  digestOfEncoding(encoding: Uint8Array): Uint8Array {
+    if (encoding.length > HASHED_HERE_BYTES) return this.#digestOfLong(encoding);
+    const input = this.openInput(HASHED_HERE_BYTES);
+    this.views.bytes.set(encoding, input);
+    this.#call('hash', (kernel) => kernel.hashEncoding(input, encoding.length));
+    return this.#copy(this.#exports.FOLDED.value, this.spec.digestBytes);
+  }
+
+  climb(digest: Uint8Array, path: Uint8Array, from: number, to: number): Uint8Array {
+    this.#askPath(path);
+    this.views.bytes.set(digest, this.#exports.FOLDED.value);
+    this.#call('climb', (kernel) => kernel.climb(from, to));
+    return this.#copy(this.#exports.FOLDED.value, this.spec.digestBytes);
+  }
+
+  fold(path: Uint8Array, digest: Uint8Array, sideNodes: readonly Uint8Array[]): Uint8Array {
+    this.#askPath(path);
+    const { SIDES, FOLDED } = this.#exports;
+    const { bytes } = this.views;
+    bytes.set(digest, FOLDED.value);
+    let at = SIDES.value;
+    for (const side of sideNodes) {
+      bytes.set(side, at);
+      at += this.spec.digestBytes;
+    }
+    this.#call('fold', (kernel) => kernel.foldSides(sideNodes.length));
+    return this.#copy(FOLDED.value, this.spec.digestBytes);
+  }
+
+  #digestOfLong(encoding: Uint8Array): Uint8Array {
+    const digest = new Uint8Array(this.spec.digestBytes);
+    digest.set(sha256(encoding));
+    if (this.spec.sum) digest.set(encoding.subarray(-TOTALS_BYTES), HASH_BYTES);
+    return digest;
+  }
+
+  #askKey(key: Uint8Array): void {
+    requireKey(this.spec, key);
+    if (!this.spec.hashesPaths) {
+      this.#askPath(key.subarray(0, this.spec.pathBytes));
+    } else if (key.length > HASHED_HERE_BYTES) {
+      this.#askPath(sha256(key));
+    } else {
+      const input = this.openInput(HASHED_HERE_BYTES);
+      this.views.bytes.set(key, input);
+      this.#call('hashKey', (kernel) => kernel.hashKey(key.length));
+    }
+  }
+
+  #askPath(path: Uint8Array): void {
+    const at = this.#exports.QUERY.value;
+    const { bytes } = this.views;
+    if (path.length < PATH_ROOM) bytes.fill(0, at, at + PATH_ROOM);
+    bytes.set(path, at);
+  }
+
+  #copy(at: number, length: number): Uint8Array {
+    return this.views.bytes.slice(at, at + length);
+  }
+
+  /** A trap goes on as what it is, so that it ends the actor, with what is known about it. */
+  #call<Result>(operation: string, run: (kernel: TrieExports) => Result): Result {
+    if (this.#trap !== undefined) throw this.#trap;
+    try {
+      return run(this.#exports);
+    } catch (error) {
+      if (!isTrap(error)) throw error;
+      this.#trap = error;
+      const { leaves, branches, bytes } = this.usage;
+      const trap = error as Error;
+      trap.message += ` (trie kernel, ${operation}: ${leaves} leaves, ${branches} branches, ${bytes} bytes)`;
+      throw trap;
+    }
+  }
+
+  #full(): CodedError {
+    return new CodedError('TRIE_MEMORY_FULL', 'The memory of these tries has reached its limit.', { ...this.usage });
+  }
+}
