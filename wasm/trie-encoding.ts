@@ -1,5 +1,5 @@
 import { CodedError } from '../runtime/errors.ts';
-import { TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
+import { HASH_BYTES, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
 
 /** First byte of an encoding; keeps a leaf from being read as an inner node and the reverse. */
 const LEAF = 0;
@@ -24,6 +24,20 @@ export function encodeLeaf(path: Uint8Array, stored: Uint8Array): Uint8Array {
   encoding[0] = LEAF;
   encoding.set(path, 1);
   encoding.set(stored, 1 + path.length);
+  return encoding;
+}
+
+export function encodeInner(spec: TrieSpec, left: Uint8Array, right: Uint8Array): Uint8Array {
+  const encoding = new Uint8Array(innerBytes(spec));
+  encoding[0] = INNER;
+  encoding.set(left, 1);
+  encoding.set(right, 1 + spec.digestBytes);
+  if (!spec.sum) return encoding;
+  const view = new DataView(encoding.buffer);
+  for (const at of [HASH_BYTES, HASH_BYTES + 8]) {
+    const total = view.getBigUint64(1 + at) + view.getBigUint64(1 + spec.digestBytes + at);
+    view.setBigUint64(1 + 2 * spec.digestBytes + at - HASH_BYTES, BigInt.asUintN(64, total));
+  }
   return encoding;
 }
 

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { vectorBuild } from './kernel.ts';
 import { PlainTrie } from './testing/plain-trie.ts';
 import { SparseMerkleTrie, type TrieEntry, TrieKernel, type TrieOptions } from './trie.ts';
+import { combineShards } from './trie-shards.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -62,6 +63,8 @@ function assertSame({ trie, plain }: Pair, keys: readonly Uint8Array[]): void {
 }
 
 for (const build of new Set(['plain', vectorBuild()] as const)) {
+  const wholes = [false, true].map((sum) => new TrieKernel({ sum, pathHasher: 32 }, { build }));
+  const whole32 = (sum: boolean): TrieKernel => wholes[+sum]!;
   const kernelOf = (options: TrieOptions, maxBytes?: number): TrieKernel =>
     new TrieKernel(options, maxBytes === undefined ? { build } : { build, maxBytes });
 
@@ -159,6 +162,39 @@ for (const build of new Set(['plain', vectorBuild()] as const)) {
     assert.throws(() => empty.import([{ path: new Uint8Array(32), stored: new Uint8Array(31) }]), {
       code: 'TRIE_VALUE_INVALID',
     });
+  });
+
+  test(`${build}: shards together have the root of the whole, empty ones and single leaves included`, () => {
+    fc.assert(
+      fc.property(
+        fc.boolean(),
+        fc.nat({ max: 4 }),
+        fc.array(fc.constantFrom(0, 1, 0x0f, 0x10, 0x7f, 0x80, 0xff), { maxLength: 7 }),
+        (sum, bits, firsts) => {
+          const entries = firsts.map((first, i) => {
+            const key = random(String(i));
+            key[0] = first;
+            return { key, value: text(`value ${i}`), weight: BigInt(i) * 2n ** 61n };
+          });
+          const options: TrieOptions = { sum, pathHasher: 32 };
+          const shards = Array.from({ length: 2 ** bits }, (_, index) => {
+            const kernel = kernelOf({ ...options, shard: { bits, index } });
+            const own = entries.filter(({ key }) => key[0]! >> (8 - bits) === index);
+            const other = entries.find((entry) => !own.includes(entry));
+            const trie = SparseMerkleTrie.empty(kernel);
+            if (other !== undefined) assert.throws(() => trie.update([other]), { code: 'TRIE_KEY_INVALID' });
+            return trie.update(own);
+          });
+          const whole = PlainTrie.empty(options).update(entries);
+          assert.equal(hex(combineShards(whole32(sum), shards)), hex(whole.root));
+        },
+      ),
+      { numRuns: 25 },
+    );
+    const shard = SparseMerkleTrie.empty(kernelOf({ shard: { bits: 1, index: 1 } }));
+    assert.throws(() => shard.prove(text('a')), { code: 'TRIE_OPTIONS_INVALID' });
+    assert.throws(() => combineShards(whole32(false), [shard, shard, shard]), { code: 'TRIE_OPTIONS_INVALID' });
+    assert.throws(() => kernelOf({ shard: { bits: 1, index: 2 } }), { code: 'TRIE_OPTIONS_INVALID' });
   });
 
   test(`${build}: at the limit of its memory an update fails, the trie is as it was and goes on`, () => {

@@ -71,6 +71,7 @@ interface TrieExports extends KernelExports {
     raw: number,
   ): number;
   commit(root: number, consume: number): number;
+  retain(node: number): void;
   release(node: number): void;
   digestOf(node: number): number;
   leafDigest(leaf: number): number;
@@ -209,6 +210,11 @@ export class TrieKernel implements ProofHasher {
   commit(root: number, consume: boolean): { root: number; growth: number } {
     const next = this.#call('commit', (kernel) => kernel.commit(root, +consume)) >>> 0;
     return { root: next, growth: this.#exports.growth.value };
+  }
+
+  /** One more reference to a root. */
+  retain(root: number): void {
+    if (root !== 0) this.#call('retain', (kernel) => kernel.retain(root));
   }
 
   release(root: number): void {

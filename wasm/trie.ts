@@ -109,6 +109,13 @@ export class SparseMerkleTrie {
     return new SparseMerkleTrie(kernel, root, this.size + growth);
   }
 
+  /** The same trie for one more holder, who releases his own. */
+  share(): SparseMerkleTrie {
+    const root = this.#held();
+    this.#kernel.retain(root);
+    return new SparseMerkleTrie(this.#kernel, root, this.size);
+  }
+
   /** Frees what only this trie used. It must not be used any more. */
   release(): void {
     if (this.#released) return;
@@ -151,8 +158,12 @@ export class SparseMerkleTrie {
     return leaf === 0 ? null : this.#kernel.storedOf(leaf);
   }
 
-  /** A proof that the key is in the trie, or that it is not. */
+  /**
+   * A proof that the key is in the trie, or that it is not.
+   * @throws CodedError TRIE_OPTIONS_INVALID where the trie is a shard: the levels above are not in it.
+   */
   prove(key: Uint8Array): Proof {
+    this.#requireWhole();
     const { sideNodes, siblingData, leaf, found } = this.#kernel.prove(this.#held(), key);
     const nonMembershipLeafData = found || leaf === 0 ? null : this.#kernel.encodingOf(leaf);
     return { sideNodes, nonMembershipLeafData, siblingData };
@@ -160,11 +171,12 @@ export class SparseMerkleTrie {
 
   /**
    * A proof of the leaf closest to a path (not a key: no hashing), see `ClosestProof`.
-   * @throws CodedError TRIE_KEY_INVALID where the path has not the length of the trie's paths.
+   * @throws CodedError TRIE_KEY_INVALID where the path has not the length of the trie's paths; as `prove`.
    */
   proveClosest(path: Uint8Array): ClosestProof {
     const kernel = this.#kernel;
     const root = this.#held();
+    this.#requireWhole();
     requirePath(kernel.spec, path);
     const { sideNodes, siblingData, leaf, flippedBits } = kernel.proveClosest(root, path);
     const query = Uint8Array.from(path);
@@ -181,6 +193,11 @@ export class SparseMerkleTrie {
       closestValueHash: kernel.storedOf(leaf),
       closestProof,
     };
+  }
+
+  #requireWhole(): void {
+    if (this.#kernel.spec.shardBits === 0) return;
+    throw new CodedError('TRIE_OPTIONS_INVALID', 'A shard has no proofs of its own: the levels above are not in it.');
   }
 
   /**

@@ -84,6 +84,8 @@ class Persistence {
     const pools = new Lookup(request.pools, view.overlay.pool, () => undefined);
     this.#metrics.cacheLookups.inc({ result: 'hit' }, request.accounts.length - accounts.missing.length);
     this.#metrics.cacheLookups.inc({ result: 'miss' }, accounts.missing.length);
+    // Before the wait: a commit meanwhile releases the tries of the view.
+    const replayed = request.replayKeys.filter((key) => view.tries.has('transactions', key));
     if (accounts.missing.length + pools.missing.length > 0) {
       const keys = { accounts: accounts.missing, pools: pools.missing };
       const { height } = this.#chain.tip.header;
@@ -98,7 +100,7 @@ class Persistence {
       stateHash: view.header.stateHash,
       accounts: accounts.rows,
       pools: pools.rows,
-      replayed: request.replayKeys.filter((key) => view.tries.has('transactions', key)),
+      replayed,
     };
   }
 
@@ -116,7 +118,9 @@ class Persistence {
     const hashed = this.#metrics.hashSeconds.startTimer();
     const block = this.#chain.execute({ header, transactions, changes, receipts });
     hashed();
-    if (this.#chain.staged(block.hash) === undefined) {
+    if (this.#chain.staged(block.hash) !== undefined) {
+      block.tries.release();
+    } else {
       await this.#database.run(deadline_ms, (sql) => insertProposal(sql, block));
       await this.#makeRoom(this.#chain.stage(block), deadline_ms);
     }

@@ -84,21 +84,29 @@ export class ChainState {
       pool: accountEntries(changes.pools),
       transactions: windowEntries(height, this.#expiredBy(parent, height), added),
     });
-    const header = completeHeader(executed.header, {
-      height,
-      networkId: this.#tip.header.networkId,
-      prevStateHash: parent.header.stateHash,
-      stateHash: tries.stateHash,
-      stateTreeHashes: tries.treeHashes,
-      // No transaction changes the set of validators yet: it is that of the parent.
-      valSetHash: parent.header.nextValSetHash,
-      nextValSetHash: parent.header.nextValSetHash,
-      transactions,
-    });
-    return { header, hash: blockHash(header), transactions, changes, receipts, tries };
+    try {
+      const header = completeHeader(executed.header, {
+        height,
+        networkId: this.#tip.header.networkId,
+        prevStateHash: parent.header.stateHash,
+        stateHash: tries.stateHash,
+        stateTreeHashes: tries.treeHashes,
+        // No transaction changes the set of validators yet: it is that of the parent.
+        valSetHash: parent.header.nextValSetHash,
+        nextValSetHash: parent.header.nextValSetHash,
+        transactions,
+      });
+      return { header, hash: blockHash(header), transactions, changes, receipts, tries };
+    } catch (error) {
+      tries.release();
+      throw error;
+    }
   }
 
-  /** Takes up a block that is durable now; returns those that had to give way. */
+  /**
+   * Takes up a block that is durable now; returns those that had to give way. Their tries are left to the garbage
+   * collector: one of them may just be on its way to become the tip.
+   */
   stage(block: StagedBlock): StagedBlock[] {
     return this.#staging.add(block);
   }
@@ -108,13 +116,15 @@ export class ChainState {
     return this.#staging.branch(hash).reverse();
   }
 
-  /** The block above the tip is durable now. Drops the other branches. */
+  /** The block above the tip is durable now. Drops the other branches, and the state before. */
   commit(block: StagedBlock, commitQc: Uint8Array): void {
     const { header, hash, tries } = block;
+    const before = this.#tip.tries;
     this.#tip = { header, hash, tries, commitQc };
     this.#window.add(header.height, windowOf(block.receipts, block.transactions));
     this.#window.advance(header.height);
-    this.#staging.settle(hash);
+    const dropped = this.#staging.settle(hash).map((staged) => staged.tries);
+    for (const other of [before, ...dropped]) if (other !== tries) other.release();
   }
 
   /** Replay keys that block `height` on this parent removes from the window. */

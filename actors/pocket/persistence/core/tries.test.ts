@@ -12,6 +12,16 @@ it('has the state hashes of the earlier implementation (spec 4.3)', () => {
   assert.equal(toHex(all.stateHash), '7d5712ea1507915c40e295845fa58773baa405b24b87e9d99761125d826ff915');
 });
 
+it('goes on where the state before is released, whatever they shared', () => {
+  const one = StateTries.empty().update({ account: [entry], pool: [entry] });
+  const two = one.update({ pool: [{ key: entry.key, value: null }] });
+  one.release();
+  assert.throws(() => one.stateHash, { code: 'TRIE_RELEASED' });
+  assert.equal(two.has('account', entry.key), true);
+  const three = two.advance({ account: [{ key: entry.key, value: null }] });
+  assert.equal(toHex(three.stateHash), toHex(StateTries.empty().stateHash));
+});
+
 it('leaves the state it was made from as it was', () => {
   const empty = StateTries.empty();
   const one = empty.update({ account: [entry] });

@@ -19,6 +19,7 @@ export type TreeChanges = Partial<Record<TreeName, TrieEntry[]>>;
 /**
  * The tries of one state. Immutable: a branch shares with its parent whatever it does not change.
  * The root trie maps each sub-trie's name to its root; its own root is the state hash.
+ * Their nodes are outside the heap: whoever is done with a state releases it.
  */
 export class StateTries {
   readonly #tries: ReadonlyMap<TreeName, SparseMerkleTrie>;
@@ -35,12 +36,42 @@ export class StateTries {
   }
 
   update(changes: TreeChanges): StateTries {
+    return this.#next(
+      changes,
+      (trie, entries) => trie.update(entries),
+      (trie) => trie.share(),
+    );
+  }
+
+  /** `update` of a state that nobody needs any more: it is released, or of no use where this fails. */
+  advance(changes: TreeChanges): StateTries {
+    return this.#next(
+      changes,
+      (trie, entries) => trie.advance(entries),
+      (trie) => trie,
+    );
+  }
+
+  #next(
+    changes: TreeChanges,
+    change: (trie: SparseMerkleTrie, entries: TrieEntry[]) => SparseMerkleTrie,
+    keep: (trie: SparseMerkleTrie) => SparseMerkleTrie,
+  ): StateTries {
+    const tries = new Map<TreeName, SparseMerkleTrie>();
     const changed = new Map<TreeName, SparseMerkleTrie>();
     for (const name of TREE_NAMES) {
-      const entries = changes[name];
-      if (entries !== undefined && entries.length > 0) changed.set(name, this.#of(name).update(entries));
+      const entries = changes[name] ?? [];
+      const trie = entries.length === 0 ? keep(this.#of(name)) : change(this.#of(name), entries);
+      tries.set(name, trie);
+      if (entries.length > 0) changed.set(name, trie);
     }
-    return new StateTries(new Map([...this.#tries, ...changed]), this.#root.update(rootEntries(changed)));
+    return new StateTries(tries, change(this.#root, rootEntries(changed)));
+  }
+
+  /** Frees what only this state used. It must not be used any more. */
+  release(): void {
+    for (const trie of this.#tries.values()) trie.release();
+    this.#root.release();
   }
 
   get stateHash(): Uint8Array {

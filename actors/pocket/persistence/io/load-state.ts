@@ -55,11 +55,11 @@ export async function loadState(
     ['account', 'account'],
     ['pool', 'pool'],
   ] as const) {
-    for await (const rows of latestBalances(tx, table)) tries = tries.update({ [tree]: accountEntries(rows) });
+    for await (const rows of latestBalances(tx, table)) tries = tries.advance({ [tree]: accountEntries(rows) });
   }
-  tries = tries.update({ ...(await actorEntries(tx)), params: paramEntries(await latestParams(tx)) });
+  tries = tries.advance({ ...(await actorEntries(tx)), params: paramEntries(await latestParams(tx)) });
   for await (const entries of windowRows(tx, header.height, BigInt(windowBlocks))) {
-    tries = tries.update({ transactions: windowEntries(header.height, [], entries) });
+    tries = tries.advance({ transactions: windowEntries(header.height, [], entries) });
     window.add(header.height, entries);
   }
   requireEqual(header, tries);
