@@ -81,6 +81,6 @@ export default {
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
-    exclude: { path: '^wasm/assembly/|test-data' },
+    exclude: { path: '^wasm/assembly/' },
   },
 };

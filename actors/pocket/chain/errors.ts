@@ -62,6 +62,9 @@ export const CHAIN_ERRORS = {
   SYNC_TOO_LARGE: 'The sync message is larger than one may be.',
   SYNC_VERSION_UNSUPPORTED: 'The sync message is of a version that this node does not know.',
 
+  RELAY_TARGET_INVALID: 'The target of a relay difficulty is not a number of 32 bytes above 0.',
+  RELAY_ESTIMATE_INVALID: 'A number of relays to aim at, or an estimate of how many there are, is not above 0.',
+
   STATE_MALFORMED: 'A value for the state tries has a field of the wrong form.',
 
   VALIDATORS_INVALID: 'A validator set is empty, too large, or has two validators with one address.',

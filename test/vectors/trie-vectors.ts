@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { hasCode } from '../../runtime/errors.ts';
 import {
   type Claim,
@@ -10,7 +8,7 @@ import {
   SparseMerkleTrie,
   TrieKernel,
   type TrieOptions,
-} from '../trie.ts';
+} from '../../wasm/trie.ts';
 import type { Tally } from './tally.ts';
 
 /** The file's own form; its `meta` explains the fields. Byte strings are hex. */
@@ -86,14 +84,12 @@ export interface TrieVectors {
   readonly sequences: readonly Sequence[];
 }
 
+export function isTrieVectors(content: object): content is TrieVectors {
+  return 'sequences' in content;
+}
+
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
 const hex = (data: Uint8Array): string => Buffer.from(data).toString('hex');
-
-/** A JSON file, packed or not. */
-export function readVectors(file: string | URL): unknown {
-  const data = readFileSync(file);
-  return JSON.parse((String(file).endsWith('.gz') ? gunzipSync(data) : data).toString());
-}
 
 /** Checks every root, proof, closest proof and tampered proof of a file, in memory of its own for each sequence. */
 export function checkTrieVectors({ sequences }: TrieVectors, build: 'plain' | 'simd', tally: Tally): void {
