@@ -1,5 +1,5 @@
 import { equalBytes } from './bytes.ts';
-import { encodeLeaf, malformed, type ProofHasher } from './trie-encoding.ts';
+import { encodeLeaf, type Fold, malformed, type ProofHasher } from './trie-encoding.ts';
 import { type CompactProof, checkProof, compactProof, expandProof, type Proof } from './trie-proof.ts';
 import { bitAt, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
 
@@ -29,7 +29,8 @@ export interface CompactClosestProof {
 }
 
 /**
- * True if the proof shows the closest leaf to its own `path`: the caller compares that with the path it asked for.
+ * What folds to the root if the proof shows the closest leaf to its own `path` (the caller compares that with the path it
+ * asked for); null where it shows nothing.
  *
  * The published verifier binds neither the depth to the number of side nodes nor the flips to empty branches, so a
  * proof of any leaf passes it as closest, and a claimant can choose which of his leaves he is sampled on. This one is
@@ -37,19 +38,22 @@ export interface CompactClosestProof {
  * what the leaf holds, while the published one hashes it once more and so refuses honest proofs of hashed values.
  * @throws CodedError PROOF_MALFORMED
  */
-export function verifyClosestProof(hasher: ProofHasher, root: Uint8Array, proof: ClosestProof): boolean {
+export function prepareClosestProof(hasher: ProofHasher, proof: ClosestProof): Fold | null {
   const { spec } = hasher;
   const { path, depth, closestPath, closestValueHash, closestProof } = proof;
   if (path.length !== spec.pathBytes) throw malformed(`its path has not ${spec.pathBytes} bytes`);
   checkLevel(spec, depth, spec.pathBits);
   for (const flip of proof.flippedBits) checkLevel(spec, flip, depth);
   checkProof(hasher, closestProof);
-  if (closestValueHash === null) return isEmptyTrieProof(spec, proof) && equalBytes(root, spec.placeholder);
+  const { sideNodes } = closestProof;
+  if (closestValueHash === null) {
+    return isEmptyTrieProof(spec, proof) ? { path, digest: spec.placeholder, sideNodes } : null;
+  }
   if (closestPath.length !== spec.pathBytes) throw malformed(`its closest path has not ${spec.pathBytes} bytes`);
   if (spec.sum && closestValueHash.length < TOTALS_BYTES) throw malformed('its closest value has no weight and count');
-  if (!isHonestWalk(spec, proof)) return false;
-  const leaf = hasher.digestOfEncoding(encodeLeaf(closestPath, closestValueHash));
-  return equalBytes(root, hasher.fold(closestPath, leaf, closestProof.sideNodes));
+  if (!isHonestWalk(spec, proof)) return null;
+  const digest = hasher.digestOfEncoding(encodeLeaf(closestPath, closestValueHash));
+  return { path: closestPath, digest, sideNodes };
 }
 
 function checkLevel(spec: TrieSpec, level: number, max: number): void {

@@ -11,12 +11,21 @@ export interface ProofHasher {
   readonly spec: TrieSpec;
   /** The path of a key. @throws CodedError TRIE_KEY_INVALID */
   path(key: Uint8Array): Uint8Array;
+  sha256(message: Uint8Array): Uint8Array;
   /** Of an encoded leaf or inner node; in a sum trie with the totals that end the encoding. */
   digestOfEncoding(encoding: Uint8Array): Uint8Array;
   /** The digest at level `from` of a subtree whose only leaves are under `digest` at level `to`, along `path`. */
   climb(digest: Uint8Array, path: Uint8Array, from: number, to: number): Uint8Array;
-  /** The root that side nodes, from the lowest up, give with `digest` at the end of `path`. */
-  fold(path: Uint8Array, digest: Uint8Array, sideNodes: readonly Uint8Array[]): Uint8Array;
+  /** The roots that side nodes give, of up to as many proofs as `lanes` says. */
+  fold(folds: readonly Fold[]): Uint8Array[];
+  readonly lanes: number;
+}
+
+/** Side nodes, from the lowest up, beside the way from `digest` at the end of `path` to the root. */
+export interface Fold {
+  readonly path: Uint8Array;
+  readonly digest: Uint8Array;
+  readonly sideNodes: readonly Uint8Array[];
 }
 
 export function encodeLeaf(path: Uint8Array, stored: Uint8Array): Uint8Array {

@@ -1,7 +1,7 @@
 import { CodedError, isTrap } from '../runtime/errors.ts';
 import { sha256 } from './hash.ts';
 import { type Build, instantiateKernel, type KernelExports, vectorBuild } from './kernel.ts';
-import type { ProofHasher } from './trie-encoding.ts';
+import type { Fold, ProofHasher } from './trie-encoding.ts';
 import {
   HASH_BYTES,
   PATH_ROOM,
@@ -38,9 +38,12 @@ interface TrieExports extends KernelExports {
   readonly DELETE_FLAGS: Address;
   readonly QUERY: Address;
   readonly SIDES: Address;
+  readonly SIDES_BYTES: Address;
+  readonly SIDE_COUNTS: Address;
   readonly FLIPS: Address;
   readonly SIBLING: Address;
   readonly FOLDED: Address;
+  readonly FOLDED_BYTES: Address;
   readonly growth: Address;
   readonly leaves: Address;
   readonly branches: Address;
@@ -84,7 +87,7 @@ interface TrieExports extends KernelExports {
   prove(root: number): number;
   proveClosest(root: number): void;
   hashEncoding(encoding: number, length: number): void;
-  foldSides(count: number): void;
+  foldSides(proofs: number): void;
   climb(from: number, to: number): void;
 }
 
@@ -133,6 +136,8 @@ const OF_ANOTHER_SHARD = 2;
  */
 export class TrieKernel implements ProofHasher {
   readonly spec: TrieSpec;
+  /** Proofs that are verified at a time. */
+  readonly lanes = 4;
   readonly #exports: TrieExports;
   #views: Views | undefined;
   #trap: unknown;
@@ -324,18 +329,29 @@ export class TrieKernel implements ProofHasher {
     return this.#copy(this.#exports.FOLDED.value, this.spec.digestBytes);
   }
 
-  fold(path: Uint8Array, digest: Uint8Array, sideNodes: readonly Uint8Array[]): Uint8Array {
-    this.#askPath(path);
-    const { SIDES, FOLDED } = this.#exports;
+  fold(folds: readonly Fold[]): Uint8Array[] {
+    const { QUERY, SIDES, SIDES_BYTES, SIDE_COUNTS, FOLDED, FOLDED_BYTES } = this.#exports;
     const { bytes } = this.views;
-    bytes.set(digest, FOLDED.value);
-    let at = SIDES.value;
-    for (const side of sideNodes) {
-      bytes.set(side, at);
-      at += this.spec.digestBytes;
+    for (const [lane, { path, digest, sideNodes }] of folds.entries()) {
+      this.#writePath(QUERY.value + lane * PATH_ROOM, path);
+      bytes.set(digest, FOLDED.value + lane * FOLDED_BYTES.value);
+      let at = SIDES.value + lane * SIDES_BYTES.value;
+      for (const side of sideNodes) {
+        bytes.set(side, at);
+        at += this.spec.digestBytes;
+      }
+      const count = SIDE_COUNTS.value + 4 * lane;
+      bytes[count] = sideNodes.length;
+      bytes[count + 1] = sideNodes.length >> 8;
     }
-    this.#call('fold', (kernel) => kernel.foldSides(sideNodes.length));
-    return this.#copy(FOLDED.value, this.spec.digestBytes);
+    this.#call('fold', (kernel) => kernel.foldSides(folds.length));
+    return folds.map((_, lane) => this.#copy(FOLDED.value + lane * FOLDED_BYTES.value, this.spec.digestBytes));
+  }
+
+  sha256(message: Uint8Array): Uint8Array {
+    if (message.length > HASHED_HERE_BYTES) return sha256(message);
+    this.#hash(message);
+    return this.#copy(this.#exports.QUERY.value, HASH_BYTES);
   }
 
   #digestOfLong(encoding: Uint8Array): Uint8Array {
@@ -352,14 +368,22 @@ export class TrieKernel implements ProofHasher {
     } else if (key.length > HASHED_HERE_BYTES) {
       this.#askPath(sha256(key));
     } else {
-      const input = this.openInput(HASHED_HERE_BYTES);
-      this.views.bytes.set(key, input);
-      this.#call('hashKey', (kernel) => kernel.hashKey(key.length));
+      this.#hash(key);
     }
   }
 
+  /** The digest of a message, to where the kernel looks for a path. */
+  #hash(message: Uint8Array): void {
+    const input = this.openInput(HASHED_HERE_BYTES);
+    this.views.bytes.set(message, input);
+    this.#call('hashKey', (kernel) => kernel.hashKey(message.length));
+  }
+
   #askPath(path: Uint8Array): void {
-    const at = this.#exports.QUERY.value;
+    this.#writePath(this.#exports.QUERY.value, path);
+  }
+
+  #writePath(at: number, path: Uint8Array): void {
     const { bytes } = this.views;
     if (path.length < PATH_ROOM) bytes.fill(0, at, at + PATH_ROOM);
     bytes.set(path, at);

@@ -1,6 +1,5 @@
 import { equalBytes } from './bytes.ts';
-import { sha256 } from './hash.ts';
-import { digestOfAnyEncoding, encodeLeaf, malformed, type ProofHasher, parseLeaf } from './trie-encoding.ts';
+import { digestOfAnyEncoding, encodeLeaf, type Fold, malformed, type ProofHasher, parseLeaf } from './trie-encoding.ts';
 import { bitAt, firstDifference, requireWeight, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
 
 /** That a key has a value, or that it has none. */
@@ -34,32 +33,43 @@ export interface Claim {
 const EMPTY = new Uint8Array(0);
 
 /**
- * True if the proof shows the claim under the root.
+ * What folds to the root if the proof shows the claim; null where it shows nothing.
  * @throws CodedError PROOF_MALFORMED where it is not a proof of this kind of trie at all.
  */
-export function verifyProof(hasher: ProofHasher, root: Uint8Array, claim: Claim, proof: Proof): boolean {
+export function prepareProof(hasher: ProofHasher, claim: Claim, proof: Proof): Fold | null {
   const { spec } = hasher;
   checkProof(hasher, proof);
+  const { sideNodes, nonMembershipLeafData } = proof;
   const path = hasher.path(claim.key);
   const value = claim.value ?? EMPTY;
   const weight = claim.weight ?? 0n;
-  const leadsToRoot = (digest: Uint8Array): boolean => equalBytes(root, hasher.fold(path, digest, proof.sideNodes));
   if (value.length > 0 || (spec.sum && weight > 0n)) {
-    const stored = storedOf(spec, value, weight, claim.count ?? 1n);
-    return leadsToRoot(hasher.digestOfEncoding(encodeLeaf(path, stored)));
+    const stored = storedOf(hasher, value, weight, claim.count ?? 1n);
+    return { path, digest: hasher.digestOfEncoding(encodeLeaf(path, stored)), sideNodes };
   }
-  const leafData = proof.nonMembershipLeafData;
-  if (leafData === null) return leadsToRoot(spec.placeholder);
-  const leaf = parseLeaf(spec, leafData);
+  if (nonMembershipLeafData === null) return { path, digest: spec.placeholder, sideNodes };
+  const leaf = parseLeaf(spec, nonMembershipLeafData);
   if (equalBytes(leaf.path, path)) throw malformed('its leaf data is the leaf of the very key');
   // A trie built by an adversary could hold a leaf in another leaf's place; such a leaf shows nothing about this key.
-  if (firstDifference(leaf.path, path) < proof.sideNodes.length) return false;
-  return leadsToRoot(hasher.digestOfEncoding(leafData));
+  if (firstDifference(leaf.path, path) < sideNodes.length) return null;
+  return { path, digest: hasher.digestOfEncoding(nonMembershipLeafData), sideNodes };
+}
+
+/** True for each fold that leads to the root; as many at a time as the hasher has lanes. */
+export function leadTo(hasher: ProofHasher, root: Uint8Array, folds: readonly (Fold | null)[]): boolean[] {
+  const present = folds.filter((fold) => fold !== null);
+  const roots = new Map<Fold, Uint8Array>();
+  for (let i = 0; i < present.length; i += hasher.lanes) {
+    const group = present.slice(i, i + hasher.lanes);
+    for (const [j, folded] of hasher.fold(group).entries()) roots.set(group[j] as Fold, folded);
+  }
+  return folds.map((fold) => fold !== null && equalBytes(root, roots.get(fold) as Uint8Array));
 }
 
 /** What a leaf holds: the value or its digest, in a sum trie with weight and count behind it. */
-function storedOf(spec: TrieSpec, value: Uint8Array, weight: bigint, count: bigint): Uint8Array {
-  const body = spec.hashesValues ? sha256(value) : value;
+function storedOf(hasher: ProofHasher, value: Uint8Array, weight: bigint, count: bigint): Uint8Array {
+  const { spec } = hasher;
+  const body = spec.hashesValues ? hasher.sha256(value) : value;
   if (!spec.sum) return body;
   requireWeight(weight);
   const stored = new Uint8Array(body.length + TOTALS_BYTES);

@@ -170,6 +170,16 @@ for (const build of new Set(['plain', vectorBuild()] as const)) {
           assert.equal(verdict(present), leaf !== undefined);
           assert.equal(verdict(absent), leaf === undefined);
           assert.equal(verdict({ ...present, value: text('other') }), false);
+          // All of it again, more than four lanes of it, with a malformed one among them.
+          const claims = [present, absent, { ...present, value: text('other') }, present, absent];
+          const bad = { ...absent, proof: { ...proof, sideNodes: [new Uint8Array(31)] } };
+          const many = [...claims.map((claim) => ({ ...claim, proof })), bad];
+          const verdicts = SparseMerkleTrie.verifyMany(trie.root, many, arena(options));
+          assert.deepEqual(
+            verdicts.slice(0, -1).map((one) => one === true),
+            claims.map(verdict),
+          );
+          assert.ok(hasCode(verdicts.at(-1), 'PROOF_MALFORMED'));
         },
       ),
       { numRuns: 300 },

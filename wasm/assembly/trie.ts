@@ -6,10 +6,11 @@
 import { hashOne } from './sha256/one';
 import { giveRegion, resetArena, takeRegion } from './trie/arena';
 import { changeCount, closeChanges, dropChanges, orderChanges } from './trie/changes';
+import { prepareInnerSlots } from './trie/inner-slots';
 import { pathBytes, retain, setLayout } from './trie/layout';
 import { mergeChanges } from './trie/merge';
 import { QUERY } from './trie/proof';
-import { prepareSeal, seal } from './trie/seal';
+import { seal } from './trie/seal';
 import { openStage, prepareStage } from './trie/stage';
 
 export { branches, leaves, release, usedBytes } from './trie/arena';
@@ -19,6 +20,7 @@ export {
   climb,
   FLIPS,
   FOLDED,
+  FOLDED_BYTES,
   find,
   flipCount,
   foldSides,
@@ -28,7 +30,9 @@ export {
   proveClosest,
   QUERY,
   SIBLING,
+  SIDE_COUNTS,
   SIDES,
+  SIDES_BYTES,
   sibling,
   siblingBytes,
   sideCount,
@@ -51,7 +55,7 @@ export function configure(
 ): void {
   setLayout(sum, values, paths, bytes, shardBits, shardIndex);
   resetArena(limitBytes);
-  prepareSeal();
+  prepareInnerSlots();
   prepareStage();
 }
 

@@ -1,7 +1,8 @@
 /** Walks down a trie that leave a proof for the host to take: siblings from the top, and what the walk ended at. */
 
 import { hashOne } from '../sha256/one';
-import { copyDigest, digestFrom, encodeBranch, fold, PLACEHOLDER } from './encode';
+import { copyDigest, digestFrom, encodeBranch, fold, PLACEHOLDER, writeInner } from './encode';
+import { hashInnerSlots, innerSlot } from './inner-slots';
 import {
   bitOf,
   digestBytes,
@@ -19,16 +20,20 @@ import {
 } from './layout';
 import { bitAt, firstDifference, partsAt, skipBit } from './path';
 
-/** The path asked for: 32 bytes, zeros behind a shorter one. */
-export const QUERY: usize = memory.data(32, 16);
-/** Digests of siblings: of a proof that is made from the top down, of one that is verified from the bottom up. */
-export const SIDES: usize = memory.data(12288, 16);
+/** The path asked for: 32 bytes, zeros behind a shorter one. Four of them: as many proofs are verified at a time. */
+export const QUERY: usize = memory.data(128, 16);
+/** Digests of siblings: of a proof that is made from the top down, of those that are verified from the bottom up. */
+export const SIDES: usize = memory.data(49152, 16);
+export const SIDES_BYTES: usize = 12288;
+/** How many siblings each of four proofs has, u32 each. */
+export const SIDE_COUNTS: usize = memory.data(16, 16);
 /** Levels at which the walk to the closest leaf found its own side empty, a byte each. */
 export const FLIPS: usize = memory.data(256, 16);
 /** The published encoding of the lowest sibling, where it is a branch. */
 export const SIBLING: usize = memory.data(160, 16);
-/** The digest that `foldSides` and its like work on. */
-export const FOLDED: usize = memory.data(48, 16);
+/** The digests that `foldSides` and its like work on. */
+export const FOLDED: usize = memory.data(256, 16);
+export const FOLDED_BYTES: usize = 64;
 
 export let sideCount: u32 = 0;
 export let flipCount: u32 = 0;
@@ -122,9 +127,22 @@ export function hashEncoding(encoding: usize, length: usize): void {
   if (sums) memory.copy(FOLDED + HASH_BYTES, encoding + length - TOTALS_BYTES, TOTALS_BYTES);
 }
 
-/** The root that the first `count` SIDES, from the bottom up, give with FOLDED at the end of QUERY; to FOLDED. */
-export function foldSides(count: u32): void {
-  for (let i: u32 = 0; i < count; i++) fold(FOLDED, bitAt(QUERY, count - 1 - i), SIDES + <usize>i * digestBytes);
+/** The roots that SIDES, from the bottom up, give with FOLDED at the end of QUERY, of up to four proofs; to FOLDED. */
+export function foldSides(proofs: u32): void {
+  for (let i: u32 = 0; ; i++) {
+    let slots: usize = 0;
+    for (let proof: usize = 0; proof < <usize>proofs; proof++) {
+      const count = load<u32>(SIDE_COUNTS + (proof << 2));
+      if (i >= count) continue;
+      const digest = FOLDED + proof * FOLDED_BYTES;
+      const side = SIDES + proof * SIDES_BYTES + <usize>i * digestBytes;
+      const slot = innerSlot(slots++, digest);
+      if (bitAt(QUERY + (proof << 5), count - 1 - i) === 0) writeInner(slot, digest, side);
+      else writeInner(slot, side, digest);
+    }
+    if (slots === 0) return;
+    hashInnerSlots(slots);
+  }
 }
 
 /** The digest at level `from` of a subtree that is FOLDED at level `to`, alone along QUERY; to FOLDED. */

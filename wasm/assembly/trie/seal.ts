@@ -3,20 +3,15 @@
  * part in several levels: its running digest climbs until it reaches `start`.
  */
 
-import { copyTotals, innerBytes, PLACEHOLDER, writeInner } from './encode';
+import { PLACEHOLDER, writeInner } from './encode';
+import { hashInnerSlots, innerSlot } from './inner-slots';
 import { bitOf, digestOf, isDirty, LEVELS, left, next, right, setDirty, setNext, startOf } from './layout';
 import { skipBit } from './path';
-import { hashSlots, padSlots, SLOT_BYTES } from './slots';
 
 /** For each level, the branches to be hashed there, linked through their records. */
 const LISTS: usize = memory.data(1024, 16);
-const SLOTS: usize = memory.data(512, 16);
-const TARGETS: usize = memory.data(16, 16);
+/** The branches of the four slots, u32 each. */
 const BRANCHES: usize = memory.data(16, 16);
-
-export function prepareSeal(): void {
-  padSlots(SLOTS, innerBytes());
-}
 
 /** Puts a branch down for hashing, if it is not yet. */
 export function mustSeal(branch: usize): void {
@@ -43,12 +38,11 @@ function sealLevel(level: u32): void {
     let count: usize = 0;
     for (; count < 4 && branch !== 0; count++) {
       store<u32>(BRANCHES + (count << 2), <u32>branch);
-      store<u32>(TARGETS + (count << 2), <u32>digestOf(branch));
-      writeLevel(SLOTS + count * SLOT_BYTES, branch, level);
+      writeLevel(innerSlot(count, digestOf(branch)), branch, level);
       branch = next(branch);
     }
-    hashSlots(SLOTS, innerBytes(), <u32>count, TARGETS);
-    for (let i: usize = 0; i < count; i++) finish(load<u32>(BRANCHES + (i << 2)), SLOTS + i * SLOT_BYTES, level);
+    hashInnerSlots(count);
+    for (let i: usize = 0; i < count; i++) finish(load<u32>(BRANCHES + (i << 2)), level);
   }
 }
 
@@ -59,8 +53,7 @@ function writeLevel(slot: usize, branch: usize, level: u32): void {
   else writeInner(slot, PLACEHOLDER, digestOf(branch));
 }
 
-function finish(branch: usize, slot: usize, level: u32): void {
-  copyTotals(digestOf(branch), slot, innerBytes());
+function finish(branch: usize, level: u32): void {
   if (startOf(branch) < level) push(branch, level - 1);
   else setDirty(branch, false);
 }
