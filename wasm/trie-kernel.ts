@@ -29,29 +29,30 @@ const HASHED_HERE_BYTES = 65_536;
 
 type Address = WebAssembly.Global<'i32'>;
 
+/** Addresses and sizes that never change: read once, since reading a global takes longer than what it is read for. */
+const CONSTANTS = [
+  'BATCH_MAX',
+  'KEY_OFFSETS',
+  'VALUE_OFFSETS',
+  'WEIGHTS',
+  'DELETE_FLAGS',
+  'QUERY',
+  'SIDES',
+  'SIDES_BYTES',
+  'SIDE_COUNTS',
+  'FLIPS',
+  'SIBLING',
+  'FOLDED',
+  'FOLDED_BYTES',
+  'WALKED',
+] as const;
+type Constant = (typeof CONSTANTS)[number];
+
 /** What wasm/assembly/trie.ts exports. Nodes and addresses come as signed numbers and are used as unsigned ones. */
-interface TrieExports extends KernelExports {
-  readonly BATCH_MAX: Address;
-  readonly KEY_OFFSETS: Address;
-  readonly VALUE_OFFSETS: Address;
-  readonly WEIGHTS: Address;
-  readonly DELETE_FLAGS: Address;
-  readonly QUERY: Address;
-  readonly SIDES: Address;
-  readonly SIDES_BYTES: Address;
-  readonly SIDE_COUNTS: Address;
-  readonly FLIPS: Address;
-  readonly SIBLING: Address;
-  readonly FOLDED: Address;
-  readonly FOLDED_BYTES: Address;
+interface TrieExports extends KernelExports, Record<Constant, Address> {
   readonly growth: Address;
   readonly leaves: Address;
   readonly branches: Address;
-  readonly sideCount: Address;
-  readonly flipCount: Address;
-  readonly foundLeaf: Address;
-  readonly sibling: Address;
-  readonly siblingBytes: Address;
   configure(
     sum: number,
     values: number,
@@ -94,6 +95,7 @@ interface TrieExports extends KernelExports {
 /** Views of the memory, good until it grows. */
 interface Views {
   readonly bytes: Uint8Array;
+  readonly walked: Uint32Array;
   readonly keyOffsets: Uint32Array;
   readonly valueOffsets: Uint32Array;
   readonly weights: BigUint64Array;
@@ -139,6 +141,7 @@ export class TrieKernel implements ProofHasher {
   /** Proofs that are verified at a time. */
   readonly lanes = 4;
   readonly #exports: TrieExports;
+  readonly #at: Readonly<Record<Constant, number>>;
   #views: Views | undefined;
   #trap: unknown;
 
@@ -148,6 +151,10 @@ export class TrieKernel implements ProofHasher {
     const { sum, hashesValues, hashesPaths, pathBytes, shardBits, shardIndex } = this.spec;
     const maxBytes = Math.min(limits.maxBytes ?? MAX_BYTES_DEFAULT, MAX_BYTES_MOST);
     this.#exports = instantiateKernel<TrieExports>('trie', limits.build ?? vectorBuild());
+    this.#at = Object.fromEntries(CONSTANTS.map((name) => [name, this.#exports[name].value])) as Record<
+      Constant,
+      number
+    >;
     this.#exports.configure(+sum, +hashesValues, +hashesPaths, pathBytes, shardBits, shardIndex, maxBytes);
   }
 
@@ -157,7 +164,7 @@ export class TrieKernel implements ProofHasher {
   }
 
   get batchMax(): number {
-    return this.#exports.BATCH_MAX.value;
+    return this.#at.BATCH_MAX;
   }
 
   /** What stands in the memory at present: of all tries that nobody released. */
@@ -166,21 +173,25 @@ export class TrieKernel implements ProofHasher {
     return { leaves: leaves.value, branches: branches.value, bytes: this.#exports.usedBytes() >>> 0 };
   }
 
+  /** Views of the memory as it is now. */
   get views(): Views {
-    const { memory, KEY_OFFSETS, VALUE_OFFSETS, WEIGHTS } = this.#exports;
-    if (this.#views?.bytes.buffer === memory.buffer) return this.#views;
+    // Memory that has grown leaves its old buffer without a byte.
+    if (this.#views !== undefined && this.#views.bytes.length !== 0) return this.#views;
+    const { buffer } = this.#exports.memory;
+    const { KEY_OFFSETS, VALUE_OFFSETS, WEIGHTS, WALKED, BATCH_MAX } = this.#at;
     this.#views = {
-      bytes: new Uint8Array(memory.buffer),
-      keyOffsets: new Uint32Array(memory.buffer, KEY_OFFSETS.value, this.batchMax + 1),
-      valueOffsets: new Uint32Array(memory.buffer, VALUE_OFFSETS.value, this.batchMax + 1),
-      weights: new BigUint64Array(memory.buffer, WEIGHTS.value, this.batchMax),
+      bytes: new Uint8Array(buffer),
+      walked: new Uint32Array(buffer, WALKED, 5),
+      keyOffsets: new Uint32Array(buffer, KEY_OFFSETS, BATCH_MAX + 1),
+      valueOffsets: new Uint32Array(buffer, VALUE_OFFSETS, BATCH_MAX + 1),
+      weights: new BigUint64Array(buffer, WEIGHTS, BATCH_MAX),
     };
     return this.#views;
   }
 
   /** Where the flags of entries to delete stand, a byte each. */
   get deleteFlags(): number {
-    return this.#exports.DELETE_FLAGS.value;
+    return this.#at.DELETE_FLAGS;
   }
 
   /** An address to write `bytes` to. @throws CodedError TRIE_MEMORY_FULL */
@@ -283,35 +294,26 @@ export class TrieKernel implements ProofHasher {
   }
 
   #walked(found: boolean): Walked {
-    const kernel = this.#exports;
     const { digestBytes } = this.spec;
-    const count = kernel.sideCount.value;
-    const sides = this.#copy(kernel.SIDES.value, count * digestBytes);
+    const [sideCount, flipCount, leaf, sibling, siblingBytes] = this.views.walked as unknown as number[];
+    const sides = this.#copy(this.#at.SIDES, (sideCount as number) * digestBytes);
     const sideNodes: Uint8Array[] = [];
     for (let end = sides.length; end > 0; end -= digestBytes) sideNodes.push(sides.subarray(end - digestBytes, end));
-    const flips =
-      kernel.flipCount.value === 0 ? [] : Array.from(this.#copy(kernel.FLIPS.value, kernel.flipCount.value));
-    return {
-      sideNodes,
-      siblingData: this.#siblingData(),
-      leaf: kernel.foundLeaf.value >>> 0,
-      found,
-      flippedBits: flips,
-    };
+    const flippedBits = flipCount === 0 ? [] : Array.from(this.#copy(this.#at.FLIPS, flipCount as number));
+    const siblingData = this.#siblingData(sibling as number, siblingBytes as number);
+    return { sideNodes, siblingData, leaf: leaf as number, found, flippedBits };
   }
 
-  #siblingData(): Uint8Array | null {
-    const kernel = this.#exports;
-    const sibling = kernel.sibling.value >>> 0;
+  #siblingData(sibling: number, bytes: number): Uint8Array | null {
     if (sibling === 0) return null;
     if (sibling % 2 === 1) return this.encodingOf(sibling - 1);
-    return this.#copy(kernel.SIBLING.value, kernel.siblingBytes.value);
+    return this.#copy(this.#at.SIBLING, bytes);
   }
 
   /** The path of a key. @throws CodedError TRIE_KEY_INVALID */
   path(key: Uint8Array): Uint8Array {
     this.#askKey(key);
-    return this.#copy(this.#exports.QUERY.value, this.spec.pathBytes);
+    return this.#copy(this.#at.QUERY, this.spec.pathBytes);
   }
 
   digestOfEncoding(encoding: Uint8Array): Uint8Array {
@@ -319,39 +321,39 @@ export class TrieKernel implements ProofHasher {
     const input = this.openInput(HASHED_HERE_BYTES);
     this.views.bytes.set(encoding, input);
     this.#call('hash', (kernel) => kernel.hashEncoding(input, encoding.length));
-    return this.#copy(this.#exports.FOLDED.value, this.spec.digestBytes);
+    return this.#copy(this.#at.FOLDED, this.spec.digestBytes);
   }
 
   climb(digest: Uint8Array, path: Uint8Array, from: number, to: number): Uint8Array {
     this.#askPath(path);
-    this.views.bytes.set(digest, this.#exports.FOLDED.value);
+    this.views.bytes.set(digest, this.#at.FOLDED);
     this.#call('climb', (kernel) => kernel.climb(from, to));
-    return this.#copy(this.#exports.FOLDED.value, this.spec.digestBytes);
+    return this.#copy(this.#at.FOLDED, this.spec.digestBytes);
   }
 
   fold(folds: readonly Fold[]): Uint8Array[] {
-    const { QUERY, SIDES, SIDES_BYTES, SIDE_COUNTS, FOLDED, FOLDED_BYTES } = this.#exports;
+    const { QUERY, SIDES, SIDES_BYTES, SIDE_COUNTS, FOLDED, FOLDED_BYTES } = this.#at;
     const { bytes } = this.views;
     for (const [lane, { path, digest, sideNodes }] of folds.entries()) {
-      this.#writePath(QUERY.value + lane * PATH_ROOM, path);
-      bytes.set(digest, FOLDED.value + lane * FOLDED_BYTES.value);
-      let at = SIDES.value + lane * SIDES_BYTES.value;
+      this.#writePath(QUERY + lane * PATH_ROOM, path);
+      bytes.set(digest, FOLDED + lane * FOLDED_BYTES);
+      let at = SIDES + lane * SIDES_BYTES;
       for (const side of sideNodes) {
         bytes.set(side, at);
         at += this.spec.digestBytes;
       }
-      const count = SIDE_COUNTS.value + 4 * lane;
+      const count = SIDE_COUNTS + 4 * lane;
       bytes[count] = sideNodes.length;
       bytes[count + 1] = sideNodes.length >> 8;
     }
     this.#call('fold', (kernel) => kernel.foldSides(folds.length));
-    return folds.map((_, lane) => this.#copy(FOLDED.value + lane * FOLDED_BYTES.value, this.spec.digestBytes));
+    return folds.map((_, lane) => this.#copy(FOLDED + lane * FOLDED_BYTES, this.spec.digestBytes));
   }
 
   sha256(message: Uint8Array): Uint8Array {
     if (message.length > HASHED_HERE_BYTES) return sha256(message);
     this.#hash(message);
-    return this.#copy(this.#exports.QUERY.value, HASH_BYTES);
+    return this.#copy(this.#at.QUERY, HASH_BYTES);
   }
 
   #digestOfLong(encoding: Uint8Array): Uint8Array {
@@ -380,7 +382,7 @@ export class TrieKernel implements ProofHasher {
   }
 
   #askPath(path: Uint8Array): void {
-    this.#writePath(this.#exports.QUERY.value, path);
+    this.#writePath(this.#at.QUERY, path);
   }
 
   #writePath(at: number, path: Uint8Array): void {

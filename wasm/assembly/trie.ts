@@ -22,9 +22,7 @@ export {
   FOLDED,
   FOLDED_BYTES,
   find,
-  flipCount,
   foldSides,
-  foundLeaf,
   hashEncoding,
   prove,
   proveClosest,
@@ -33,9 +31,7 @@ export {
   SIDE_COUNTS,
   SIDES,
   SIDES_BYTES,
-  sibling,
-  siblingBytes,
-  sideCount,
+  WALKED,
 } from './trie/proof';
 export { BATCH_MAX, DELETE_FLAGS, KEY_OFFSETS, stageBatch, VALUE_OFFSETS, WEIGHTS } from './trie/stage';
 

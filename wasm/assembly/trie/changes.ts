@@ -183,7 +183,8 @@ export function firstWithBit(bit: u32, from: u32, to: u32): u32 {
   return from;
 }
 
-function changeBit(i: u32, bit: u32): u32 {
+/** A bit of the path of a change. */
+export function changeBit(i: u32, bit: u32): u32 {
   if (bit < 32) return <u32>(change(i) >> (63 - <u64>bit)) & 1;
   return bitAt(leafPath(changedLeaf(i)), bit);
 }

@@ -35,6 +35,7 @@ import {
 } from './layout';
 import { bitAt, noteSkip, partsAt, skipBit } from './path';
 import { mustSeal } from './seal';
+import { TOGETHER, warm } from './warm';
 
 /** Leaves gained by the update, minus leaves lost. */
 export let growth: i32 = 0;
@@ -42,6 +43,7 @@ export let growth: i32 = 0;
 /** The trie after `count` changes. */
 export function mergeChanges(root: usize, count: u32): usize {
   growth = 0;
+  if (root !== 0 && !isLeaf(root) && count > 1 && count <= TOGETHER) warm(root, 0, count);
   const merged = merge(root, 0, count);
   return merged === 0 ? 0 : place(merged, base);
 }
@@ -55,6 +57,12 @@ function merge(node: usize, from: u32, to: u32): usize {
   if (parts < LEVELS) return split(node, parts, skipBit(node, parts), from, to);
   const middle = firstWithBit(bitOf(node), from, to);
   return referencesOf(node) === 1 ? changeInPlace(node, from, middle, to) : changeCopy(node, from, middle, to);
+}
+
+/** Merges into a child of a branch into which `count` changes go. */
+function mergeChild(child: usize, from: u32, to: u32, count: u32): usize {
+  if (count > TOGETHER && to - from <= TOGETHER && to - from > 1 && !isLeaf(child)) warm(child, from, to);
+  return merge(child, from, to);
 }
 
 /** A subtree of nothing but changes. */
@@ -125,8 +133,8 @@ function join(leftNode: usize, rightNode: usize, bit: u32): usize {
 function changeInPlace(branch: usize, from: u32, middle: u32, to: u32): usize {
   const oldLeft = left(branch);
   const oldRight = right(branch);
-  const newLeft = merge(oldLeft, from, middle);
-  const newRight = merge(oldRight, middle, to);
+  const newLeft = mergeChild(oldLeft, from, middle, to - from);
+  const newRight = mergeChild(oldRight, middle, to, to - from);
   if (newLeft === 0 || newRight === 0) {
     freeBranch(branch);
     return newLeft === 0 ? newRight : newLeft;
@@ -148,8 +156,8 @@ function changeCopy(branch: usize, from: u32, middle: u32, to: u32): usize {
   const oldRight = right(branch);
   retain(oldLeft);
   retain(oldRight);
-  const newLeft = merge(oldLeft, from, middle);
-  const newRight = merge(oldRight, middle, to);
+  const newLeft = mergeChild(oldLeft, from, middle, to - from);
+  const newRight = mergeChild(oldRight, middle, to, to - from);
   if (newLeft === oldLeft && newRight === oldRight) {
     forget(oldLeft);
     forget(oldRight);

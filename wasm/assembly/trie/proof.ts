@@ -35,14 +35,17 @@ export const SIBLING: usize = memory.data(160, 16);
 export const FOLDED: usize = memory.data(256, 16);
 export const FOLDED_BYTES: usize = 64;
 
-export let sideCount: u32 = 0;
-export let flipCount: u32 = 0;
-/** The leaf that the walk ended at, or 0 of an empty place. */
-export let foundLeaf: usize = 0;
-/** The lowest sibling: 0, a leaf (its reference is odd), or a branch, whose encoding has `siblingBytes`. */
-export let sibling: usize = 0;
-export let siblingBytes: usize = 0;
+/**
+ * What a walk came to, u32 each: how many siblings and how many flips; the leaf that it ended at, or 0 of an empty place;
+ * the lowest sibling, 0, a leaf (its reference is odd) or a branch, and of a branch the bytes of its encoding.
+ */
+export const WALKED: usize = memory.data(20, 16);
 
+let sideCount: u32 = 0;
+let flipCount: u32 = 0;
+let foundLeaf: usize = 0;
+let sibling: usize = 0;
+let siblingBytes: usize = 0;
 let siblingStart: u32 = 0;
 
 /** The leaf at QUERY, or 0. */
@@ -94,6 +97,15 @@ function begin(): void {
 function end(node: usize): void {
   foundLeaf = node === 0 ? 0 : leafOf(node);
   if (sibling !== 0 && !isLeaf(sibling)) siblingBytes = encodeBranch(sibling, siblingStart, SIBLING);
+  report();
+}
+
+function report(): void {
+  store<u32>(WALKED, sideCount);
+  store<u32>(WALKED, flipCount, 4);
+  store<u32>(WALKED, <u32>foundLeaf, 8);
+  store<u32>(WALKED, <u32>sibling, 12);
+  store<u32>(WALKED, <u32>siblingBytes, 16);
 }
 
 function addSide(digest: usize): void {
@@ -119,6 +131,7 @@ function leave(branch: usize, parts: u32): void {
   sideCount++;
   sibling = branch;
   siblingBytes = encodeBranch(branch, parts + 1, SIBLING);
+  report();
 }
 
 /** The digest of an encoded leaf or inner node, to FOLDED. */
