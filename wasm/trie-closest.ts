@@ -1,7 +1,8 @@
 import { equalBytes } from './bytes.ts';
-import { encodeLeaf, type Fold, malformed, type ProofHasher } from './trie-encoding.ts';
-import { type CompactProof, checkProof, compactProof, expandProof, type Proof } from './trie-proof.ts';
+import { LEAF_PREFIX, malformed } from './trie-encoding.ts';
+import { type CompactProof, compactProof, expandProof, type Proof } from './trie-proof.ts';
 import { bitAt, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
+import { checkProof, type Question } from './trie-verify.ts';
 
 /**
  * That a leaf is the one that a walk along `path` ends at when it crosses to the other side wherever its own side is
@@ -29,8 +30,8 @@ export interface CompactClosestProof {
 }
 
 /**
- * What folds to the root if the proof shows the closest leaf to its own `path` (the caller compares that with the path it
- * asked for); null where it shows nothing.
+ * What it takes to know if the proof shows the closest leaf to its own `path`: the caller compares that with the path it
+ * asked for.
  *
  * The published verifier binds neither the depth to the number of side nodes nor the flips to empty branches, so a
  * proof of any leaf passes it as closest, and a claimant can choose which of his leaves he is sampled on. This one is
@@ -38,22 +39,19 @@ export interface CompactClosestProof {
  * what the leaf holds, while the published one hashes it once more and so refuses honest proofs of hashed values.
  * @throws CodedError PROOF_MALFORMED
  */
-export function prepareClosestProof(hasher: ProofHasher, proof: ClosestProof): Fold | null {
-  const { spec } = hasher;
+export function askClosest(spec: TrieSpec, proof: ClosestProof): Question {
   const { path, depth, closestPath, closestValueHash, closestProof } = proof;
   if (path.length !== spec.pathBytes) throw malformed(`its path has not ${spec.pathBytes} bytes`);
   checkLevel(spec, depth, spec.pathBits);
   for (const flip of proof.flippedBits) checkLevel(spec, flip, depth);
-  checkProof(hasher, closestProof);
-  const { sideNodes } = closestProof;
+  checkProof(spec, closestProof);
   if (closestValueHash === null) {
-    return isEmptyTrieProof(spec, proof) ? { path, digest: spec.placeholder, sideNodes } : null;
+    return { proof: closestProof, path, leaf: null, isVoid: !isEmptyTrieProof(spec, proof) };
   }
   if (closestPath.length !== spec.pathBytes) throw malformed(`its closest path has not ${spec.pathBytes} bytes`);
   if (spec.sum && closestValueHash.length < TOTALS_BYTES) throw malformed('its closest value has no weight and count');
-  if (!isHonestWalk(spec, proof)) return null;
-  const digest = hasher.digestOfEncoding(encodeLeaf(closestPath, closestValueHash));
-  return { path: closestPath, digest, sideNodes };
+  const leaf = [LEAF_PREFIX, closestPath, closestValueHash];
+  return { proof: closestProof, path: closestPath, leaf, isVoid: !isHonestWalk(spec, proof) };
 }
 
 function checkLevel(spec: TrieSpec, level: number, max: number): void {

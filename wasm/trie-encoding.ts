@@ -4,16 +4,15 @@ import { HASH_BYTES, TOTALS_BYTES, type TrieSpec } from './trie-spec.ts';
 /** First byte of an encoding; keeps a leaf from being read as an inner node and the reverse. */
 const LEAF = 0;
 const INNER = 1;
-const EXTENSION = 2;
+export const EXTENSION = 2;
 
-/** What it takes to check proofs. Nothing that it returns is kept by it. */
+export const LEAF_PREFIX = Uint8Array.of(LEAF);
+
+/** What it takes to check proofs. */
 export interface ProofHasher {
   readonly spec: TrieSpec;
-  /** The path of a key. @throws CodedError TRIE_KEY_INVALID */
-  path(key: Uint8Array): Uint8Array;
-  sha256(message: Uint8Array): Uint8Array;
-  /** Of an encoded leaf or inner node; in a sum trie with the totals that end the encoding. */
-  digestOfEncoding(encoding: Uint8Array): Uint8Array;
+  /** Of messages that come in parts. */
+  sha256(messages: readonly (readonly Uint8Array[])[]): Uint8Array[];
   /** The digest at level `from` of a subtree whose only leaves are under `digest` at level `to`, along `path`. */
   climb(digest: Uint8Array, path: Uint8Array, from: number, to: number): Uint8Array;
   /** The roots that side nodes give, of up to as many proofs as `lanes` says. */
@@ -58,26 +57,23 @@ export function parseLeaf(spec: TrieSpec, encoding: Uint8Array): { path: Uint8Ar
 }
 
 /**
- * The digest of an encoded node of any kind.
+ * The form of an encoded node of any kind.
  * @throws CodedError PROOF_MALFORMED
  */
-export function digestOfAnyEncoding(hasher: ProofHasher, encoding: Uint8Array): Uint8Array {
-  const { spec } = hasher;
+export function checkEncoding(spec: TrieSpec, encoding: Uint8Array): void {
   switch (encoding[0]) {
     case LEAF:
       parseLeaf(spec, encoding);
-      return hasher.digestOfEncoding(encoding);
+      return;
     case INNER:
       if (encoding.length !== innerBytes(spec)) throw malformed('the sibling data is an inner node of a wrong size');
-      return hasher.digestOfEncoding(encoding);
+      return;
     case EXTENSION: {
       const [, start, end] = encoding as unknown as [number, number, number];
       if (encoding.length !== extensionBytes(spec) || start >= end || end >= spec.pathBits) {
         throw malformed('the sibling data is an extension of a wrong size or span');
       }
-      const path = encoding.subarray(3, 3 + spec.pathBytes);
-      const tip = encoding.subarray(3 + spec.pathBytes, 3 + spec.pathBytes + spec.digestBytes);
-      return hasher.climb(tip, path, start, end);
+      return;
     }
     default:
       throw malformed('the sibling data begins with an unknown prefix');
@@ -90,6 +86,15 @@ function innerBytes(spec: TrieSpec): number {
 
 function extensionBytes(spec: TrieSpec): number {
   return 3 + spec.pathBytes + spec.digestBytes + (spec.sum ? TOTALS_BYTES : 0);
+}
+
+/** In a sum trie the totals that end the encoding stand behind the hash. */
+export function digestOf(spec: TrieSpec, hash: Uint8Array, ending: Uint8Array): Uint8Array {
+  if (!spec.sum) return hash;
+  const digest = new Uint8Array(spec.digestBytes);
+  digest.set(hash);
+  digest.set(ending.subarray(ending.length - TOTALS_BYTES), HASH_BYTES);
+  return digest;
 }
 
 export function malformed(reason: string, data: Record<string, unknown> = {}): CodedError {

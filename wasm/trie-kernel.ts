@@ -43,6 +43,7 @@ const CONSTANTS = [
   'FLIPS',
   'SIBLING',
   'FOLDED',
+  'HASHES',
   'FOLDED_BYTES',
   'WALKED',
 ] as const;
@@ -87,7 +88,7 @@ interface TrieExports extends KernelExports, Record<Constant, Address> {
   find(root: number): number;
   prove(root: number): number;
   proveClosest(root: number): void;
-  hashEncoding(encoding: number, length: number): void;
+  hashMessages(count: number): void;
   foldSides(proofs: number): void;
   climb(from: number, to: number): void;
 }
@@ -295,13 +296,17 @@ export class TrieKernel implements ProofHasher {
 
   #walked(found: boolean): Walked {
     const { digestBytes } = this.spec;
-    const [sideCount, flipCount, leaf, sibling, siblingBytes] = this.views.walked as unknown as number[];
-    const sides = this.#copy(this.#at.SIDES, (sideCount as number) * digestBytes);
-    const sideNodes: Uint8Array[] = [];
-    for (let end = sides.length; end > 0; end -= digestBytes) sideNodes.push(sides.subarray(end - digestBytes, end));
-    const flippedBits = flipCount === 0 ? [] : Array.from(this.#copy(this.#at.FLIPS, flipCount as number));
-    const siblingData = this.#siblingData(sibling as number, siblingBytes as number);
-    return { sideNodes, siblingData, leaf: leaf as number, found, flippedBits };
+    const { bytes, walked } = this.views;
+    const [count, flips, leaf, sibling, siblingBytes] = walked as unknown as [number, number, number, number, number];
+    // One piece of memory for all side nodes: twenty small ones take longer than the walk.
+    const { buffer } = this.#copy(this.#at.SIDES, count * digestBytes);
+    const sideNodes: Uint8Array[] = new Array(count);
+    for (let i = 0; i < count; i++) {
+      sideNodes[i] = new Uint8Array(buffer, (count - 1 - i) * digestBytes, digestBytes);
+    }
+    const { FLIPS } = this.#at;
+    const flippedBits = flips === 0 ? [] : Array.from(bytes.subarray(FLIPS, FLIPS + flips));
+    return { sideNodes, siblingData: this.#siblingData(sibling, siblingBytes), leaf, found, flippedBits };
   }
 
   #siblingData(sibling: number, bytes: number): Uint8Array | null {
@@ -316,12 +321,34 @@ export class TrieKernel implements ProofHasher {
     return this.#copy(this.#at.QUERY, this.spec.pathBytes);
   }
 
-  digestOfEncoding(encoding: Uint8Array): Uint8Array {
-    if (encoding.length > HASHED_HERE_BYTES) return this.#digestOfLong(encoding);
+  sha256(messages: readonly (readonly Uint8Array[])[]): Uint8Array[] {
+    const digests: Uint8Array[] = [];
     const input = this.openInput(HASHED_HERE_BYTES);
-    this.views.bytes.set(encoding, input);
-    this.#call('hash', (kernel) => kernel.hashEncoding(input, encoding.length));
-    return this.#copy(this.#at.FOLDED, this.spec.digestBytes);
+    const { bytes, keyOffsets } = this.views;
+    let at = input;
+    let count = 0;
+    const flush = (): void => {
+      keyOffsets[count] = at;
+      this.#call('hash', (kernel) => kernel.hashMessages(count));
+      for (let i = 0; i < count; i++) digests.push(this.#copy(this.#at.HASHES + i * HASH_BYTES, HASH_BYTES));
+      at = input;
+      count = 0;
+    };
+    for (const parts of messages) {
+      const length = parts.reduce((sum, part) => sum + part.length, 0);
+      if (count === this.batchMax || at + length > input + HASHED_HERE_BYTES) flush();
+      if (length > HASHED_HERE_BYTES) {
+        digests.push(sha256(Buffer.concat(parts)));
+        continue;
+      }
+      keyOffsets[count++] = at;
+      for (const part of parts) {
+        bytes.set(part, at);
+        at += part.length;
+      }
+    }
+    if (count > 0) flush();
+    return digests;
   }
 
   climb(digest: Uint8Array, path: Uint8Array, from: number, to: number): Uint8Array {
@@ -348,19 +375,6 @@ export class TrieKernel implements ProofHasher {
     }
     this.#call('fold', (kernel) => kernel.foldSides(folds.length));
     return folds.map((_, lane) => this.#copy(FOLDED + lane * FOLDED_BYTES, this.spec.digestBytes));
-  }
-
-  sha256(message: Uint8Array): Uint8Array {
-    if (message.length > HASHED_HERE_BYTES) return sha256(message);
-    this.#hash(message);
-    return this.#copy(this.#at.QUERY, HASH_BYTES);
-  }
-
-  #digestOfLong(encoding: Uint8Array): Uint8Array {
-    const digest = new Uint8Array(this.spec.digestBytes);
-    digest.set(sha256(encoding));
-    if (this.spec.sum) digest.set(encoding.subarray(-TOTALS_BYTES), HASH_BYTES);
-    return digest;
   }
 
   #askKey(key: Uint8Array): void {

@@ -1,5 +1,5 @@
 import { CodedError } from '../runtime/errors.ts';
-import { encodeInner, type ProofHasher } from './trie-encoding.ts';
+import { digestOf, encodeInner, type ProofHasher } from './trie-encoding.ts';
 
 /** What the root of the whole needs to know about one shard, see `TrieOptions.shard`. A trie has both. */
 export interface Shard {
@@ -34,5 +34,6 @@ export function combineShards(hasher: ProofHasher, shards: readonly Shard[]): Ui
 function parent(hasher: ProofHasher, left: Shard, right: Shard): Shard {
   const size = left.size + right.size;
   if (size <= 1) return left.size === 1 ? left : right;
-  return { root: hasher.digestOfEncoding(encodeInner(hasher.spec, left.root, right.root)), size };
+  const encoding = encodeInner(hasher.spec, left.root, right.root);
+  return { root: digestOf(hasher.spec, hasher.sha256([[encoding]])[0] as Uint8Array, encoding), size };
 }

@@ -8,23 +8,16 @@ import {
   type TrieEntry,
 } from './trie-batches.ts';
 import {
+  askClosest,
   type ClosestProof,
   type CompactClosestProof,
   compactClosestProof,
   expandClosestProof,
-  prepareClosestProof,
 } from './trie-closest.ts';
 import { TrieKernel } from './trie-kernel.ts';
-import {
-  type Claim,
-  type CompactProof,
-  compactProof,
-  expandProof,
-  leadTo,
-  type Proof,
-  prepareProof,
-} from './trie-proof.ts';
+import { type Claim, type CompactProof, compactProof, expandProof, type Proof } from './trie-proof.ts';
 import { HASH_BYTES, requirePath, resolveSpec, type TrieOptions, type TrieSpec } from './trie-spec.ts';
+import { answer, askClaims, type Verdict } from './trie-verify.ts';
 
 export type { ImportedLeaf, PackedEntries, TrieEntry } from './trie-batches.ts';
 export type { ClosestProof, CompactClosestProof } from './trie-closest.ts';
@@ -213,33 +206,26 @@ export class SparseMerkleTrie {
    * @throws CodedError PROOF_MALFORMED, TRIE_KEY_INVALID
    */
   static verify(root: Uint8Array, claim: Claim, proof: Proof, options: TrieOptions | TrieKernel = {}): boolean {
-    const kernel = kernelOf(options);
-    return leadTo(kernel, root, [prepareProof(kernel, claim, proof)])[0] as boolean;
+    return certain(SparseMerkleTrie.verifyMany(root, [{ ...claim, proof }], options));
   }
 
   /**
-   * The verdict on each of many proofs under one root: true, false, or the error that `verify` throws. Four at a time, they
-   * take half as long as one by one.
+   * The verdict on each of many proofs under one root: true, false, or the error that `verify` throws. Hashed four at a
+   * time, they take a third of what they take one by one.
    */
   static verifyMany(
     root: Uint8Array,
     claims: readonly (Claim & { readonly proof: Proof })[],
     options: TrieOptions | TrieKernel = {},
-  ): (boolean | CodedError)[] {
+  ): Verdict[] {
     const kernel = kernelOf(options);
-    const prepared = claims.map((claim) => attempt(() => prepareProof(kernel, claim, claim.proof)));
-    const isGood = leadTo(
-      kernel,
-      root,
-      prepared.map((fold) => (fold instanceof CodedError ? null : fold)),
-    );
-    return prepared.map((fold, i) => (fold instanceof CodedError ? fold : (isGood[i] as boolean)));
+    return answer(kernel, root, askClaims(kernel, claims));
   }
 
   /** @throws CodedError PROOF_MALFORMED */
   static verifyClosest(root: Uint8Array, proof: ClosestProof, options: TrieOptions | TrieKernel = {}): boolean {
     const kernel = kernelOf(options);
-    return leadTo(kernel, root, [prepareClosestProof(kernel, proof)])[0] as boolean;
+    return certain(answer(kernel, root, [askClosest(kernel.spec, proof)]));
   }
 
   static compact(proof: Proof, options: TrieOptions | TrieKernel = {}): CompactProof {
@@ -279,13 +265,10 @@ function kernelOf(options: TrieOptions | TrieKernel): TrieKernel {
   return kernel;
 }
 
-function attempt<Result>(run: () => Result): Result | CodedError {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof CodedError) return error;
-    throw error;
-  }
+/** The verdict on the one proof that was asked about. */
+function certain([verdict]: Verdict[]): boolean {
+  if (verdict instanceof CodedError) throw verdict;
+  return verdict as boolean;
 }
 
 function specOf(options: TrieOptions | TrieKernel): TrieSpec {

@@ -23,7 +23,6 @@ export {
   FOLDED_BYTES,
   find,
   foldSides,
-  hashEncoding,
   prove,
   proveClosest,
   QUERY,
@@ -33,7 +32,16 @@ export {
   SIDES_BYTES,
   WALKED,
 } from './trie/proof';
-export { BATCH_MAX, DELETE_FLAGS, KEY_OFFSETS, stageBatch, VALUE_OFFSETS, WEIGHTS } from './trie/stage';
+export {
+  BATCH_MAX,
+  DELETE_FLAGS,
+  HASHES,
+  hashMessages,
+  KEY_OFFSETS,
+  stageBatch,
+  VALUE_OFFSETS,
+  WEIGHTS,
+} from './trie/stage';
 
 /** Where the host writes keys, values and encodings. */
 let input: usize = 0;

@@ -1,23 +1,8 @@
 /** Walks down a trie that leave a proof for the host to take: siblings from the top, and what the walk ended at. */
 
-import { hashOne } from '../sha256/one';
 import { copyDigest, digestFrom, encodeBranch, fold, PLACEHOLDER, writeInner } from './encode';
 import { hashInnerSlots, innerSlot } from './inner-slots';
-import {
-  bitOf,
-  digestBytes,
-  digestOf,
-  HASH_BYTES,
-  isLeaf,
-  LEVELS,
-  leafOf,
-  leafPath,
-  left,
-  right,
-  startOf,
-  sums,
-  TOTALS_BYTES,
-} from './layout';
+import { bitOf, digestBytes, digestOf, isLeaf, LEVELS, leafOf, leafPath, left, right, startOf } from './layout';
 import { bitAt, firstDifference, partsAt, skipBit } from './path';
 
 /** The path asked for: 32 bytes, zeros behind a shorter one. Four of them: as many proofs are verified at a time. */
@@ -132,12 +117,6 @@ function leave(branch: usize, parts: u32): void {
   sibling = branch;
   siblingBytes = encodeBranch(branch, parts + 1, SIBLING);
   report();
-}
-
-/** The digest of an encoded leaf or inner node, to FOLDED. */
-export function hashEncoding(encoding: usize, length: usize): void {
-  hashOne(encoding, length, FOLDED);
-  if (sums) memory.copy(FOLDED + HASH_BYTES, encoding + length - TOTALS_BYTES, TOTALS_BYTES);
 }
 
 /** The roots that SIDES, from the bottom up, give with FOLDED at the end of QUERY, of up to four proofs; to FOLDED. */

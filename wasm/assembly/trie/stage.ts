@@ -35,7 +35,8 @@ export const WEIGHTS: usize = memory.data(8192, 16);
 export const DELETE_FLAGS: usize = memory.data(1024, 16);
 
 const PATHS: usize = memory.data(32768, 16);
-const HASHES: usize = memory.data(32768, 16);
+/** Digests of a batch. */
+export const HASHES: usize = memory.data(32768, 16);
 const SLOTS: usize = memory.data(512, 16);
 const TARGETS: usize = memory.data(16, 16);
 
@@ -223,4 +224,9 @@ function keepValue(leaf: usize, value: usize, length: usize): void {
     target = block;
   }
   memory.copy(target, value, length);
+}
+
+/** Hashes messages that begin where KEY_OFFSETS tells, as many as a batch has at most, to HASHES. */
+export function hashMessages(count: u32): void {
+  hashMixed(0, KEY_OFFSETS, count, HASHES);
 }

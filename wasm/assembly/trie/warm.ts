@@ -10,16 +10,16 @@ export const TOGETHER: u32 = 256;
 const CURSORS: usize = memory.data(1024, 16);
 
 /** Keeps the loads below from being dropped as useless. */
-let seen: u32 = 0;
+let _seen: u32 = 0;
 
 /** For the changes `from` to `to - 1`, at most TOGETHER, below a branch. */
 export function warm(branch: usize, from: u32, to: u32): void {
-  for (let i = from; i < to; i++) store<u32>(CURSORS + (<usize>(i - from) << 2), <u32>branch);
+  for (let i = from; i < to; i++) store<u32>(CURSORS + ((<usize>(i - from)) << 2), <u32>branch);
   let goesOn = true;
   while (goesOn) {
     goesOn = false;
     for (let i = from; i < to; i++) {
-      const cursor = CURSORS + (<usize>(i - from) << 2);
+      const cursor = CURSORS + ((<usize>(i - from)) << 2);
       const node = <usize>load<u32>(cursor);
       if (isLeaf(node)) continue;
       const goesRight = changeBit(i, bitOf(node)) !== 0;
@@ -32,5 +32,5 @@ export function warm(branch: usize, from: u32, to: u32): void {
 
 /** The references and the digest of a sibling: where it is copied it gets an owner more, and its digest is hashed. */
 function touch(node: usize): void {
-  seen ^= load<u32>(node & ~1) ^ load<u32>(digestOf(node) + digestBytes - 4);
+  _seen ^= load<u32>(node & ~1) ^ load<u32>(digestOf(node) + digestBytes - 4);
 }
