@@ -6,7 +6,7 @@
 import { hashOne } from './sha256/one';
 import { giveRegion, resetArena, takeRegion } from './trie/arena';
 import { changeCount, closeChanges, dropChanges, orderChanges } from './trie/changes';
-import { prepareInnerSlots } from './trie/inner-slots';
+import { prepareInner } from './trie/inner-slots';
 import { pathBytes, retain, setLayout } from './trie/layout';
 import { mergeChanges } from './trie/merge';
 import { QUERY } from './trie/proof';
@@ -59,7 +59,7 @@ export function configure(
 ): void {
   setLayout(sum, values, paths, bytes, shardBits, shardIndex);
   resetArena(limitBytes);
-  prepareInnerSlots();
+  prepareInner();
   prepareStage();
 }
 

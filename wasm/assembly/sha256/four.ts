@@ -50,6 +50,45 @@ export function compressPadding64(): void {
   rounds(false);
 }
 
+/**
+ * Hashes four messages of 65 bytes, a prefix and two halves of 32, without putting them together: `pairs` has the addresses
+ * of the halves, u32 each. The byte before each half is read, and not used.
+ */
+export function hashPairs(prefix: u8, pairs: usize): void {
+  const a = <usize>load<u32>(pairs);
+  const b = <usize>load<u32>(pairs, 8);
+  const c = <usize>load<u32>(pairs, 16);
+  const d = <usize>load<u32>(pairs, 24);
+  const e = <usize>load<u32>(pairs, 4);
+  const f = <usize>load<u32>(pairs, 12);
+  const g = <usize>load<u32>(pairs, 20);
+  const h = <usize>load<u32>(pairs, 28);
+  begin();
+  transpose(shifted(a, prefix), shifted(b, prefix), shifted(c, prefix), shifted(d, prefix), SCHEDULE, 16);
+  transpose(v128.load(a, 15), v128.load(b, 15), v128.load(c, 15), v128.load(d, 15), SCHEDULE + 64, 16);
+  transpose(between(a, e), between(b, f), between(c, g), between(d, h), SCHEDULE + 128, 16);
+  transpose(v128.load(e, 15), v128.load(f, 15), v128.load(g, 15), v128.load(h, 15), SCHEDULE + 192, 16);
+  expand();
+  rounds(true);
+  // The last byte, a one bit, zeros, and the length of 520 bits.
+  const last = i32x4(load<u8>(e, 31), load<u8>(f, 31), load<u8>(g, 31), load<u8>(h, 31));
+  v128.store(SCHEDULE, v128.or(i32x4.shl(last, 24), i32x4.splat(0x800000)));
+  for (let i: usize = 16; i < 240; i += 16) v128.store(SCHEDULE + i, i32x4.splat(0));
+  v128.store(SCHEDULE, i32x4.splat(520), 240);
+  expand();
+  rounds(true);
+}
+
+/** One byte and the first 15 of a half. */
+function shifted(half: usize, first: u8): v128 {
+  return v128.replace_lane<u8>(v128.load(half - 1), 0, first);
+}
+
+/** The last byte of one half and the first 15 of the next. */
+function between(half: usize, next: usize): v128 {
+  return shifted(next, load<u8>(half, 31));
+}
+
 /** Turns rows into columns, `stride` bytes apart, and the bytes of each word from big-endian to ours or back. */
 function transpose(a: v128, b: v128, c: v128, d: v128, target: usize, stride: usize): void {
   a = swapBytes(a);

@@ -6,7 +6,7 @@ import { bitAt, pathBelow } from './path';
 
 /** First byte of an encoding; keeps a leaf from being read as an inner node and the reverse. */
 export const LEAF: u8 = 0;
-const INNER: u8 = 1;
+export const INNER: u8 = 1;
 const EXTENSION: u8 = 2;
 
 /** What an empty subtree has for a digest. */

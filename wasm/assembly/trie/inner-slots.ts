@@ -1,23 +1,48 @@
 /** Inner nodes to be hashed, up to four at a time. */
-import { copyTotals, innerBytes } from './encode';
+import { endLane, hashPairs } from '../sha256/four';
+import { copyTotals, INNER, innerBytes, PLACEHOLDER, writeInner } from './encode';
+import { sums } from './layout';
 import { hashSlots, padSlots, SLOT_BYTES } from './slots';
 
 const SLOTS: usize = memory.data(512, 16);
-/** Where the digest of each slot goes, u32 each. */
+/** The digests of the two children of each node, and where its own goes: addresses, u32 each. */
+const PAIRS: usize = memory.data(32, 16);
 const TARGETS: usize = memory.data(16, 16);
 
-export function prepareInnerSlots(): void {
+export function prepareInner(): void {
   padSlots(SLOTS, innerBytes());
+  for (let at: usize = 0; at < 32; at += 4) store<u32>(PAIRS + at, <u32>PLACEHOLDER);
 }
 
-/** Where the encoding of inner node `i` is to be written, whose digest goes to `target`. */
-export function innerSlot(i: usize, target: usize): usize {
+/** Puts down inner node `i` of up to four. */
+export function addInner(i: usize, left: usize, right: usize, target: usize): void {
   store<u32>(TARGETS + (i << 2), <u32>target);
-  return SLOTS + i * SLOT_BYTES;
+  if (ASC_FEATURE_SIMD && !sums) {
+    store<u32>(PAIRS + (i << 3), <u32>left);
+    store<u32>(PAIRS + (i << 3), <u32>right, 4);
+  } else {
+    writeInner(SLOTS + i * SLOT_BYTES, left, right);
+  }
 }
 
-export function hashInnerSlots(count: usize): void {
+/** Writes the digests of the `count` nodes that were put down. */
+export function hashInner(count: usize): void {
+  if (ASC_FEATURE_SIMD && !sums) {
+    hashInnerPairs(count);
+    return;
+  }
   hashSlots(SLOTS, innerBytes(), <u32>count, TARGETS);
   for (let i: usize = 0; i < count; i++)
     copyTotals(load<u32>(TARGETS + (i << 2)), SLOTS + i * SLOT_BYTES, innerBytes());
+}
+
+function hashInnerPairs(count: usize): void {
+  if (count === 1) {
+    writeInner(SLOTS, load<u32>(PAIRS), load<u32>(PAIRS, 4));
+    hashSlots(SLOTS, innerBytes(), 1, TARGETS);
+    return;
+  }
+  // Lanes without a node hash an older one again.
+  hashPairs(INNER, PAIRS);
+  for (let i: usize = 0; i < count; i++) endLane(<u32>i, load<u32>(TARGETS + (i << 2)));
 }

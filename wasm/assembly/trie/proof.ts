@@ -1,7 +1,7 @@
 /** Walks down a trie that leave a proof for the host to take: siblings from the top, and what the walk ended at. */
 
-import { copyDigest, digestFrom, encodeBranch, fold, PLACEHOLDER, writeInner } from './encode';
-import { hashInnerSlots, innerSlot } from './inner-slots';
+import { copyDigest, digestFrom, encodeBranch, fold, PLACEHOLDER } from './encode';
+import { addInner, hashInner } from './inner-slots';
 import { bitOf, digestBytes, digestOf, isLeaf, LEVELS, leafOf, leafPath, left, right, startOf } from './layout';
 import { bitAt, firstDifference, partsAt, skipBit } from './path';
 
@@ -128,12 +128,11 @@ export function foldSides(proofs: u32): void {
       if (i >= count) continue;
       const digest = FOLDED + proof * FOLDED_BYTES;
       const side = SIDES + proof * SIDES_BYTES + <usize>i * digestBytes;
-      const slot = innerSlot(slots++, digest);
-      if (bitAt(QUERY + (proof << 5), count - 1 - i) === 0) writeInner(slot, digest, side);
-      else writeInner(slot, side, digest);
+      if (bitAt(QUERY + (proof << 5), count - 1 - i) === 0) addInner(slots++, digest, side, digest);
+      else addInner(slots++, side, digest, digest);
     }
     if (slots === 0) return;
-    hashInnerSlots(slots);
+    hashInner(slots);
   }
 }
 

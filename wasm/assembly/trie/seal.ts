@@ -3,8 +3,8 @@
  * part in several levels: its running digest climbs until it reaches `start`.
  */
 
-import { PLACEHOLDER, writeInner } from './encode';
-import { hashInnerSlots, innerSlot } from './inner-slots';
+import { PLACEHOLDER } from './encode';
+import { addInner, hashInner } from './inner-slots';
 import { bitOf, digestOf, isDirty, LEVELS, left, next, right, setDirty, setNext, startOf } from './layout';
 import { skipBit } from './path';
 
@@ -38,19 +38,20 @@ function sealLevel(level: u32): void {
     let count: usize = 0;
     for (; count < 4 && branch !== 0; count++) {
       store<u32>(BRANCHES + (count << 2), <u32>branch);
-      writeLevel(innerSlot(count, digestOf(branch)), branch, level);
+      addLevel(count, branch, level);
       branch = next(branch);
     }
-    hashInnerSlots(count);
+    hashInner(count);
     for (let i: usize = 0; i < count; i++) finish(load<u32>(BRANCHES + (i << 2)), level);
   }
 }
 
 /** The node that a branch has at this level: its two children, or itself beside an empty place. */
-function writeLevel(slot: usize, branch: usize, level: u32): void {
-  if (bitOf(branch) === level) writeInner(slot, digestOf(left(branch)), digestOf(right(branch)));
-  else if (skipBit(branch, level) === 0) writeInner(slot, digestOf(branch), PLACEHOLDER);
-  else writeInner(slot, PLACEHOLDER, digestOf(branch));
+function addLevel(slot: usize, branch: usize, level: u32): void {
+  const digest = digestOf(branch);
+  if (bitOf(branch) === level) addInner(slot, digestOf(left(branch)), digestOf(right(branch)), digest);
+  else if (skipBit(branch, level) === 0) addInner(slot, digest, PLACEHOLDER, digest);
+  else addInner(slot, PLACEHOLDER, digest, digest);
 }
 
 function finish(branch: usize, level: u32): void {

@@ -3,6 +3,7 @@
  * with its digest. Nothing of the trie changes until the last batch is there.
  */
 import { hashEqual, hashMixed } from '../sha256/batch';
+import { endLane, hashPairs } from '../sha256/four';
 import { blockBytesFor, hasRoom, newBlock, newLeaf } from './arena';
 import { addChange, changesLeft, openChanges } from './changes';
 import { LEAF } from './encode';
@@ -39,6 +40,9 @@ const PATHS: usize = memory.data(32768, 16);
 export const HASHES: usize = memory.data(32768, 16);
 const SLOTS: usize = memory.data(512, 16);
 const TARGETS: usize = memory.data(16, 16);
+/** Leaves to be hashed, and their paths and hashed values: addresses, u32 each. */
+const LEAVES: usize = memory.data(16, 16);
+const PAIRS: usize = memory.data(32, 16);
 
 /** What a batch can come to. */
 const TAKEN: i32 = 0;
@@ -60,6 +64,7 @@ function leafHead(): usize {
 
 export function prepareStage(): void {
   padSlots(SLOTS, leafLength());
+  for (let at: usize = 0; at < 32; at += 4) store<u32>(PAIRS + at, <u32>PATHS);
 }
 
 /** True if an update of `count` entries that makes at most `branches` branches has room, but for long values. */
@@ -171,13 +176,34 @@ function stageHashed(count: u32, paths: usize, hashes: usize, deletes: bool): vo
     const value = valueSlot(leaf);
     const hash = hashes + i * HASH_BYTES;
     for (let at: usize = 0; at < HASH_BYTES; at += 8) store<u64>(value + at, load<u64>(hash + at));
-    writeSlot(SLOTS + lanes * SLOT_BYTES, leaf);
-    store<u32>(TARGETS + (lanes << 2), <u32>leafDigest(leaf));
+    store<u32>(LEAVES + (lanes << 2), <u32>leaf);
     if (++lanes < 4) continue;
-    hashSlots(SLOTS, leafLength(), 4, TARGETS);
+    hashLeaves(4);
     lanes = 0;
   }
-  if (lanes > 0) hashSlots(SLOTS, leafLength(), <u32>lanes, TARGETS);
+  if (lanes > 0) hashLeaves(lanes);
+}
+
+/** The digests of the first `count` LEAVES. */
+function hashLeaves(count: usize): void {
+  const arePairs = ASC_FEATURE_SIMD && !sums && pathBytes === PATH_ROOM && count > 1;
+  for (let i: usize = 0; i < count; i++) {
+    const leaf = load<u32>(LEAVES + (i << 2));
+    if (arePairs) {
+      store<u32>(PAIRS + (i << 3), <u32>leafPath(leaf));
+      store<u32>(PAIRS + (i << 3), <u32>valueSlot(leaf), 4);
+    } else {
+      writeSlot(SLOTS + i * SLOT_BYTES, leaf);
+      store<u32>(TARGETS + (i << 2), <u32>leafDigest(leaf));
+    }
+  }
+  if (!ASC_FEATURE_SIMD || !arePairs) {
+    hashSlots(SLOTS, leafLength(), <u32>count, TARGETS);
+    return;
+  }
+  // Lanes without a leaf hash an older one again.
+  hashPairs(LEAF, PAIRS);
+  for (let i: usize = 0; i < count; i++) endLane(<u32>i, leafDigest(load<u32>(LEAVES + (i << 2))));
 }
 
 function writeSlot(slot: usize, leaf: usize): void {
