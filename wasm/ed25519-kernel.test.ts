@@ -12,7 +12,7 @@ import {
   tamperedCases,
   torsionCases,
 } from './ed25519-cases.ts';
-import { Ed25519Kernel, ed25519Kernel } from './ed25519-kernel.ts';
+import { Ed25519Kernel, withEd25519Kernel } from './ed25519-kernel.ts';
 import { bestBuild, vectorBuild } from './kernel.ts';
 import type { SignedMessage } from './verify-format.ts';
 
@@ -177,6 +177,37 @@ for (const build of BUILDS) {
   });
 }
 
-test('the kernel of this thread is made once', () => {
-  assert.equal(ed25519Kernel(), ed25519Kernel());
+test('the kernel of this thread is made once, and anew after a failure', () => {
+  const first = withEd25519Kernel((kernel) => kernel);
+  assert.equal(
+    withEd25519Kernel((kernel) => kernel),
+    first,
+  );
+  assert.throws(() => withEd25519Kernel(() => assert.fail('a trap')), { code: 'KERNEL_FAILED' });
+  assert.notEqual(
+    withEd25519Kernel((kernel) => kernel),
+    first,
+  );
+});
+
+test('a stack that overflows somewhere in the kernel leaves no wrong point behind', () => {
+  let tries = 0;
+  let overflows = 0;
+  const dive = (): void => {
+    try {
+      dive();
+    } catch {
+      // The deepest frame: what follows is tried from there upwards.
+    }
+    if (tries === 400) return;
+    const { publicKey, message, signature } = many[tries++] as SignedMessage;
+    try {
+      withEd25519Kernel((kernel) => kernel.verify(publicKey, message, signature));
+    } catch {
+      overflows++;
+    }
+  };
+  dive();
+  assert.ok(overflows > 0);
+  assert.ok(withEd25519Kernel((kernel) => kernel.verifyBatch(many)).every(Boolean));
 });

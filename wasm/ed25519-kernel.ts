@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { CodedError } from '../runtime/errors.ts';
 import { type Build, bestBuild, instantiateKernel, type KernelExports, vectorBuild } from './kernel.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES, type SignedMessage } from './verify-format.ts';
 
@@ -176,12 +177,20 @@ function challengeOf({ publicKey, message, signature }: SignedMessage): Uint8Arr
 let kernel: Ed25519Kernel | undefined;
 
 /**
- * The kernel of this thread, instantiated at the first call, in the best build that gives a known answer.
- * @throws CodedError KERNEL_MISSING
+ * Works with the kernel of this thread, made at the first call in the best build that gives a known answer. After a
+ * failure in the midst of its work (a stack that overflows, for one) its memory cannot be trusted: the next call makes
+ * a new one, which loses nothing but the points of known keys.
+ * @throws CodedError KERNEL_MISSING, KERNEL_FAILED
  */
-export function ed25519Kernel(): Ed25519Kernel {
+export function withEd25519Kernel<Result>(work: (kernel: Ed25519Kernel) => Result): Result {
   kernel ??= answering(bestBuild()) ?? new Ed25519Kernel(vectorBuild());
-  return kernel;
+  try {
+    return work(kernel);
+  } catch (error) {
+    kernel = undefined;
+    const message = 'The Ed25519 kernel failed in the midst of its work; the next call gets a new one.';
+    throw new CodedError('KERNEL_FAILED', message, {}, { cause: error });
+  }
 }
 
 function answering(build: Build): Ed25519Kernel | undefined {

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign as opensslSign } from 'node:crypto';
 import { CodedError } from '../runtime/errors.ts';
-import { ed25519Kernel } from './ed25519-kernel.ts';
+import { withEd25519Kernel } from './ed25519-kernel.ts';
 import { LruMap } from './lru.ts';
 import type { SignedMessage } from './verify-format.ts';
 
@@ -30,19 +30,19 @@ const privateKeys = new LruMap<string, KeyObject>(PRIVATE_KEYS_MAX);
 
 /**
  * True if the signature is valid under the rule above. Wrong lengths give false.
- * @throws CodedError KERNEL_MISSING
+ * @throws CodedError KERNEL_MISSING, KERNEL_FAILED
  */
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  return ed25519Kernel().verify(publicKey, message, signature);
+  return withEd25519Kernel((kernel) => kernel.verify(publicKey, message, signature));
 }
 
 /**
  * The verdicts on many signatures, in their order: the same as one by one, in as little as an eighth of the time. It holds the
  * thread up for 20 ms per thousand.
- * @throws CodedError KERNEL_MISSING
+ * @throws CodedError KERNEL_MISSING, KERNEL_FAILED
  */
 export function verifyBatch(items: readonly SignedMessage[]): boolean[] {
-  return ed25519Kernel().verifyBatch(items);
+  return withEd25519Kernel((kernel) => kernel.verifyBatch(items));
 }
 
 /** @throws CodedError SEED_INVALID */

@@ -1,5 +1,6 @@
 /** Codes this module throws, one line each. Documentation is generated from this table. */
 export const WASM_ERRORS = {
+  KERNEL_FAILED: 'A WebAssembly kernel failed in the midst of its work; the next call gets a new instance of it.',
   KERNEL_MESSAGE_TOO_LONG: 'A message does not fit the memory of the hash kernel (1 MiB).',
   KERNEL_MISSING: 'The compiled WebAssembly kernels are not there: run `npm run build`.',
   PROOF_MALFORMED: 'A trie proof has a wrong size or form; whoever sent it broke the protocol.',

@@ -88,7 +88,7 @@ export class VerifyPool {
    * The verdicts, in the order of the items. Items with a key or signature of a wrong length are invalid.
    * The items must not be changed before the answer.
    * @throws CodedError VERIFY_QUEUE_FULL: nothing was verified; VERIFY_POOL_FAILED: threads died twice over one task;
-   * VERIFY_POOL_CLOSED
+   * VERIFY_POOL_CLOSED; KERNEL_MISSING, KERNEL_FAILED
    */
   async verifyBatch(items: readonly SignedMessage[]): Promise<boolean[]> {
     if (this.#closed) throw closed();
