@@ -23,6 +23,9 @@ const SCALAR: usize = memory.data(48, 16);
 const LOW_HALF: usize = memory.data(48, 16);
 const HIGH_HALF: usize = memory.data(48, 16);
 
+/** Signer of an item whose S is too large. */
+const NOBODY: u32 = 0xffffffff;
+
 let combination: u64 = 0;
 
 /** Decompresses the points of the first `count` items, and tells which are well-formed. */
@@ -44,9 +47,6 @@ export function prepare(count: u32): void {
     if (number === NOBODY || !signers.isValid(number)) store<u8>(wellFormed(item), 0);
   }
 }
-
-/** Signer of an item whose S is too large. */
-const NOBODY: u32 = 0xffffffff;
 
 /** The exact equation of a well-formed item. */
 export function verifyOne(item: u32): bool {
