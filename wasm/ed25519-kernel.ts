@@ -189,7 +189,7 @@ export function withEd25519Kernel<Result>(work: (kernel: Ed25519Kernel) => Resul
   } catch (error) {
     kernel = undefined;
     const message = 'The Ed25519 kernel failed in the midst of its work; the next call gets a new one.';
-    throw new CodedError('KERNEL_FAILED', message, {}, { cause: error });
+    throw new CodedError('KERNEL_FAILED', message, { reason: (error as Error).message }, { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject, randomBytes, verify } from 'node:crypto';
+import { publicKeyOf, sign } from '../../wasm/ed25519.ts';
 import { Ed25519Kernel } from '../../wasm/ed25519-kernel.ts';
 import { type Build, bestBuild } from '../../wasm/kernel.ts';
 import type { SignedMessage } from '../../wasm/verify-format.ts';
@@ -28,18 +29,18 @@ interface Signed extends SignedMessage {
   readonly key: KeyObject;
 }
 
+/** Keys are made from seeds: Node 20 can lock itself up when it exports a key that it has generated. */
 function signed(count: number, signers = count): Signed[] {
-  const keys = Array.from({ length: signers }, () => generateKeyPairSync('ed25519'));
+  const known = Array.from({ length: signers }, () => {
+    const seed = new Uint8Array(randomBytes(32));
+    const publicKey = publicKeyOf(seed);
+    const x = Buffer.from(publicKey).toString('base64url');
+    return { seed, publicKey, key: createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }) };
+  });
   return Array.from({ length: count }, (_, i) => {
-    const { publicKey, privateKey } = keys[i % signers]!;
+    const { seed, publicKey, key } = known[i % signers]!;
     const message = new Uint8Array(randomBytes(MESSAGE_BYTES));
-    const { x } = publicKey.export({ format: 'jwk' });
-    return {
-      publicKey: new Uint8Array(Buffer.from(x!, 'base64url')),
-      message,
-      signature: new Uint8Array(sign(null, message, privateKey)),
-      key: createPublicKey({ key: publicKey.export({ format: 'jwk' }), format: 'jwk' }),
-    };
+    return { publicKey, message, signature: sign(seed, message), key };
   });
 }
 
