@@ -97,8 +97,8 @@ export class SparseMerkleTrie {
   #next(count: number, consume: boolean, stage: () => void): SparseMerkleTrie {
     const kernel = this.#kernel;
     const before = this.#held();
-    // In place no branch is copied; a copy can touch all branches there are.
-    kernel.open(count, consume ? 0 : this.size);
+    // All branches there are may have to be copied: also where this trie goes, others may share them.
+    kernel.open(count, this.size);
     try {
       stage();
     } catch (error) {
