@@ -33,6 +33,7 @@ type Address = WebAssembly.Global<'i32'>;
 const CONSTANTS = [
   'BATCH_MAX',
   'KEY_OFFSETS',
+  'NO_ROOM',
   'VALUE_OFFSETS',
   'WEIGHTS',
   'DELETE_FLAGS',
@@ -64,7 +65,7 @@ interface TrieExports extends KernelExports, Record<Constant, Address> {
     limitBytes: number,
   ): void;
   openInput(bytes: number): number;
-  open(count: number, inTrie: number): number;
+  open(count: number): number;
   abandon(): void;
   stageBatch(
     count: number,
@@ -75,7 +76,7 @@ interface TrieExports extends KernelExports, Record<Constant, Address> {
     deletes: number,
     raw: number,
   ): number;
-  commit(root: number, consume: number): number;
+  commit(root: number, consume: number, size: number): number;
   retain(node: number): void;
   release(node: number): void;
   digestOf(node: number): number;
@@ -202,9 +203,9 @@ export class TrieKernel implements ProofHasher {
     return address >>> 0;
   }
 
-  /** Begins an update of `count` entries of a trie of `size` leaves. @throws CodedError TRIE_MEMORY_FULL */
-  open(count: number, size: number): void {
-    if (this.#call('open', (kernel) => kernel.open(count, size)) === 0) throw this.#full();
+  /** Begins an update of `count` entries. @throws CodedError TRIE_MEMORY_FULL */
+  open(count: number): void {
+    if (this.#call('open', (kernel) => kernel.open(count)) === 0) throw this.#full();
   }
 
   /** Takes a batch that was written to the memory. @throws CodedError TRIE_MEMORY_FULL, TRIE_KEY_INVALID */
@@ -223,9 +224,14 @@ export class TrieKernel implements ProofHasher {
     if (this.isSound) this.#call('abandon', (kernel) => kernel.abandon());
   }
 
-  /** A root of the caller's own, and by how many leaves it grew. With `consume`, the old one is not the caller's any more. */
-  commit(root: number, consume: boolean): { root: number; growth: number } {
-    const next = this.#call('commit', (kernel) => kernel.commit(root, +consume)) >>> 0;
+  /**
+   * A root of the caller's own, and by how many leaves it grew. With `consume`, the old one, of a trie of `size` leaves, is not
+   * the caller's any more.
+   * @throws CodedError TRIE_MEMORY_FULL; then nothing has changed, and the update is still open
+   */
+  commit(root: number, size: number, consume: boolean): { root: number; growth: number } {
+    const next = this.#call('commit', (kernel) => kernel.commit(root, +consume, size)) >>> 0;
+    if (next === this.#at.NO_ROOM >>> 0) throw this.#full();
     return { root: next, growth: this.#exports.growth.value };
   }
 

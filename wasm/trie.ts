@@ -97,17 +97,16 @@ export class SparseMerkleTrie {
   #next(count: number, consume: boolean, stage: () => void): SparseMerkleTrie {
     const kernel = this.#kernel;
     const before = this.#held();
-    // All branches there are may have to be copied: also where this trie goes, others may share them.
-    kernel.open(count, this.size);
+    kernel.open(count);
     try {
       stage();
+      const { root, growth } = kernel.commit(before, this.size, consume);
+      if (consume) this.#letGo();
+      return new SparseMerkleTrie(kernel, root, this.size + growth);
     } catch (error) {
       kernel.abandon();
       throw error;
     }
-    const { root, growth } = kernel.commit(before, consume);
-    if (consume) this.#letGo();
-    return new SparseMerkleTrie(kernel, root, this.size + growth);
   }
 
   /** The same trie for one more holder, who releases his own. */

@@ -4,11 +4,11 @@
  */
 
 import { hashOne } from './sha256/one';
-import { giveRegion, resetArena, takeRegion } from './trie/arena';
+import { giveRegion, hasRoom, resetArena, takeRegion } from './trie/arena';
 import { changeCount, closeChanges, dropChanges, orderChanges } from './trie/changes';
 import { prepareInner } from './trie/inner-slots';
 import { pathBytes, retain, setLayout } from './trie/layout';
-import { mergeChanges } from './trie/merge';
+import { countNew, mergeChanges } from './trie/merge';
 import { QUERY } from './trie/proof';
 import { seal } from './trie/seal';
 import { openStage, prepareStage } from './trie/stage';
@@ -43,6 +43,9 @@ export {
   WEIGHTS,
 } from './trie/stage';
 
+/** Not a root: it is odd, and no leaf is there. */
+export const NO_ROOM: usize = 0xffffffff;
+
 /** Where the host writes keys, values and encodings. */
 let input: usize = 0;
 let inputBytes: usize = 0;
@@ -74,10 +77,9 @@ export function openInput(bytes: usize): usize {
   return input;
 }
 
-/** Before the batches of an update: false where it might not fit. `inTrie`: branches that it might have to copy. */
-export function open(count: u32, inTrie: u32): bool {
-  const copies = min<u64>(<u64>count * (pathBytes << 3), inTrie);
-  return openStage(count, <u64>count + copies);
+/** Before the batches of an update: false where there is no room for its leaves. */
+export function open(count: u32): bool {
+  return openStage(count);
 }
 
 /** Gives up the update that was opened. */
@@ -88,14 +90,27 @@ export function abandon(): void {
 /**
  * The root after the changes staged since `open`. `consume`: the host hands over its reference to the old root, and what
  * nobody else sees is changed in place; otherwise the old trie stays as it is. A reference to the new root is the host's.
+ * `size`: leaves of the old trie. NO_ROOM where the branches might not fit; then nothing has changed, and the update is still
+ * open.
  */
-export function commit(root: usize, consume: bool): usize {
-  if (root !== 0 && !consume) retain(root);
+export function commit(root: usize, consume: bool, size: u32): usize {
   orderChanges();
+  if (!hasRoomToMerge(root, consume, size)) return NO_ROOM;
+  if (root !== 0 && !consume) retain(root);
   const merged = mergeChanges(root, changeCount());
   closeChanges();
   seal();
   return merged;
+}
+
+/**
+ * Each change may need a branch, and each branch on its way a copy: of those, at first, as many are reckoned as a trie of
+ * this size can have. Only where so many would not fit are they counted.
+ */
+function hasRoomToMerge(root: usize, consume: bool, size: u32): bool {
+  const count = changeCount();
+  const most = <u64>count + min<u64>(<u64>count * (pathBytes << 3), size);
+  return hasRoom(0, most, 0) || hasRoom(0, countNew(root, !consume), 0);
 }
 
 /** The path of the key of `length` bytes in the input, to QUERY. */

@@ -8,7 +8,7 @@
  * right (`place`), so that a node which nothing changed is neither copied nor hashed again.
  */
 import { freeBranch, freeLeaf, newBranch, release } from './arena';
-import { changeDifference, changedLeaf, differenceFrom, firstWithBit } from './changes';
+import { changeCount, changeDifference, changedLeaf, differenceFrom, firstWithBit } from './changes';
 import {
   base,
   bitOf,
@@ -57,6 +57,27 @@ function merge(node: usize, from: u32, to: u32): usize {
   if (parts < LEVELS) return split(node, parts, skipBit(node, parts), from, to);
   const middle = firstWithBit(bitOf(node), from, to);
   return referencesOf(node) === 1 ? changeInPlace(node, from, middle, to) : changeCopy(node, from, middle, to);
+}
+
+/**
+ * Branches that the merge can make at most: one for each leaf that it sets, and a copy of each that others see too, on the
+ * way of a change or beside it, where a delete may lift it. `shared`: the root is one of them.
+ */
+export function countNew(root: usize, shared: bool): u64 {
+  const count = changeCount();
+  let branches: u64 = root === 0 ? 0 : countCopies(root, shared, 0, count);
+  for (let i: u32 = 0; i < count; i++) if (valueLength(changedLeaf(i)) !== DELETES) branches++;
+  return branches;
+}
+
+/** What a shared branch leads to is seen by others as well. */
+function countCopies(node: usize, shared: bool, from: u32, to: u32): u64 {
+  if (isLeaf(node)) return 0;
+  const isShared = shared || referencesOf(node) > 1;
+  const own: u64 = isShared ? 1 : 0;
+  if (from === to) return own;
+  const middle = firstWithBit(bitOf(node), from, to);
+  return own + countCopies(left(node), isShared, from, middle) + countCopies(right(node), isShared, middle, to);
 }
 
 /** Merges into a child of a branch into which `count` changes go. */

@@ -49,9 +49,6 @@ const TAKEN: i32 = 0;
 const FULL: i32 = 1;
 const OF_ANOTHER_SHARD: i32 = 2;
 
-/** Branches that the update may need: room for them is kept while leaves and values come in. */
-let branchesToCome: u64 = 0;
-
 /** Length of the encoding of a leaf whose value is hashed. */
 function leafLength(): usize {
   return 1 + pathBytes + HASH_BYTES + (sums ? TOTALS_BYTES : 0);
@@ -67,10 +64,9 @@ export function prepareStage(): void {
   for (let at: usize = 0; at < 32; at += 4) store<u32>(PAIRS + at, <u32>PATHS);
 }
 
-/** True if an update of `count` entries that makes at most `branches` branches has room, but for long values. */
-export function openStage(count: u32, branches: u64): bool {
-  branchesToCome = branches;
-  return openChanges(count) && hasRoom(count, branches, 0);
+/** True if the leaves of an update of `count` entries have room, but for long values. */
+export function openStage(count: u32): bool {
+  return openChanges(count) && hasRoom(count, 0, 0);
 }
 
 /**
@@ -89,7 +85,7 @@ export function stageBatch(
   raw: bool,
 ): i32 {
   if (count > min<u32>(BATCH_MAX, changesLeft())) return FULL;
-  if (!hasRoom(changesLeft(), branchesToCome, hashesValues ? 0 : blockBytes(count))) return FULL;
+  if (!hasRoom(changesLeft(), 0, hashesValues ? 0 : blockBytes(count))) return FULL;
   let paths = PATHS;
   if (raw) paths = keys;
   else if (!hashesPaths) cutPaths(count, keys, keyBytes);
