@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { KERNEL_TRAP } from '../runtime/errors.ts';
+import { hasCode, KERNEL_TRAP } from '../runtime/errors.ts';
 import { vectorBuild } from './kernel.ts';
 import { PlainTrie } from './testing/plain-trie.ts';
 import { SparseMerkleTrie, type TrieEntry, TrieKernel, type TrieOptions } from './trie.ts';
@@ -41,11 +41,20 @@ const optionsArbitrary: fc.Arbitrary<TrieOptions> = fc.record({
   valueHasher: fc.constantFrom('sha256' as const, 'none' as const),
   pathHasher: fc.constantFrom('sha256' as const, 32, 31, 4),
 });
-const stepArbitrary = fc.record({
+interface Step {
   /** The trie that the step goes on from: one of those that live. */
+  from: number;
+  how: 'update' | 'advance' | 'release';
+  entries: TrieEntry[];
+}
+
+const stepArbitrary: fc.Arbitrary<Step> = fc.record({
   from: fc.nat(),
   how: fc.constantFrom('update' as const, 'advance' as const, 'release' as const),
-  entries: fc.oneof(fc.array(entryArbitrary, { maxLength: 8 }), fc.array(entryArbitrary, { maxLength: 120 })),
+  entries: fc.oneof(
+    fc.array(entryArbitrary, { maxLength: 8 }),
+    fc.array(entryArbitrary, { minLength: 80, maxLength: 120 }),
+  ),
 });
 
 /** A trie of the kernel and its twin. */
@@ -54,12 +63,33 @@ interface Pair {
   plain: PlainTrie;
 }
 
-function assertSame({ trie, plain }: Pair, keys: readonly Uint8Array[]): void {
+function assertSame({ trie, plain }: Pair, entries: readonly TrieEntry[]): void {
   assert.equal(hex(trie.root), hex(plain.root));
   assert.equal(trie.size, plain.size);
-  for (const key of keys) {
+  for (const { key } of entries) {
     assert.equal(trie.has(key), plain.has(key));
     assert.deepEqual(trie.prove(key), plain.prove(key));
+    const path = key.slice(0, plain.pathBytes);
+    assert.deepEqual(trie.proveClosest(path), plain.proveClosest(path));
+  }
+}
+
+/** False where the memory was full: then everything is as it was. */
+function takeStep(live: Pair[], { from, how, entries }: Step): boolean {
+  const index = from % live.length;
+  const { trie, plain } = live[index]!;
+  if (how === 'release' && live.length > 1) {
+    trie.release();
+    live.splice(index, 1);
+    return true;
+  }
+  try {
+    if (how === 'update') live.push({ trie: trie.update(entries), plain: plain.update(entries) });
+    else live[index] = { trie: trie.advance(entries), plain: plain.update(entries) };
+    return true;
+  } catch (error) {
+    assert.ok(hasCode(error, 'TRIE_MEMORY_FULL'), String(error));
+    return false;
   }
 }
 
@@ -69,42 +99,44 @@ for (const build of new Set(['plain', vectorBuild()] as const)) {
   const kernelOf = (options: TrieOptions, maxBytes?: number): TrieKernel =>
     new TrieKernel(options, maxBytes === undefined ? { build } : { build, maxBytes });
 
-  test(`${build}: branches, rewinds and releases, like the plain trie; what is released is free`, () => {
+  /** Random steps on any of the tries that live, each compared with its twin; returns how often the memory was full. */
+  const runTwins = (length: number, numRuns: number, maxBytes?: number): number => {
     const arenas = new Map<string, TrieKernel>();
+    let refusals = 0;
     fc.assert(
-      fc.property(optionsArbitrary, fc.array(stepArbitrary, { maxLength: 12 }), (options, steps) => {
-        const name = JSON.stringify(options);
-        const kernel = arenas.get(name) ?? kernelOf(options);
-        arenas.set(name, kernel);
-        const before = { leaves: kernel.usage.leaves, branches: kernel.usage.branches };
-        const pathBytes = options.pathHasher === 'sha256' ? 32 : (options.pathHasher as number);
-        const live: Pair[] = [{ trie: SparseMerkleTrie.empty(kernel), plain: PlainTrie.empty(options) }];
-        for (const { from, how, entries } of steps) {
-          const index = from % live.length;
-          const pair = live[index]!;
-          if (how === 'release' && live.length > 1) {
-            pair.trie.release();
-            live.splice(index, 1);
-            continue;
+      fc.property(
+        optionsArbitrary,
+        fc.array(stepArbitrary, { minLength: length >> 1, maxLength: length }),
+        (options, steps) => {
+          const name = JSON.stringify(options);
+          const kernel = arenas.get(name) ?? kernelOf(options, maxBytes);
+          arenas.set(name, kernel);
+          const before = { leaves: kernel.usage.leaves, branches: kernel.usage.branches };
+          const live: Pair[] = [{ trie: SparseMerkleTrie.empty(kernel), plain: PlainTrie.empty(options) }];
+          for (const step of steps) {
+            if (!takeStep(live, step)) refusals++;
+            for (const pair of live.slice(-2)) assertSame(pair, step.entries.slice(0, 3));
           }
-          const plain = pair.plain.update(entries);
-          if (how === 'update') live.push({ trie: pair.trie.update(entries), plain });
-          else live[index] = { trie: pair.trie.advance(entries), plain };
-          assertSame(
-            live.at(-1)!,
-            entries.slice(0, 3).map(({ key }) => key),
-          );
-          const query = entries[0]?.key.slice(0, pathBytes);
-          if (query !== undefined)
-            assert.deepEqual(live[0]!.trie.proveClosest(query), live[0]!.plain.proveClosest(query));
-        }
-        for (const pair of live) assertSame(pair, []);
-        for (const { trie } of live) trie.release();
-        const { leaves, branches } = kernel.usage;
-        assert.deepEqual({ leaves, branches }, before);
-      }),
-      { numRuns: 150 },
+          for (const pair of live) assertSame(pair, []);
+          for (const { trie } of live) trie.release();
+          const { leaves, branches, bytes } = kernel.usage;
+          assert.deepEqual({ leaves, branches }, before);
+          assert.ok(maxBytes === undefined || bytes <= maxBytes);
+        },
+      ),
+      { numRuns },
     );
+    return refusals;
+  };
+
+  test(`${build}: branches, rewinds and releases, like the plain trie; what is released is free`, () => {
+    runTwins(12, 150);
+  });
+
+  test(`${build}: the same where the memory is full again and again`, () => {
+    // Room for what the host writes, for the sorting, and for four chunks of leaves, branches and blocks.
+    const maxBytes = kernelOf({}).usage.bytes + 262_144 + 8_192 + 4 * 65_536;
+    assert.ok(runTwins(40, 60, maxBytes) > 0);
   });
 
   test(`${build}: many entries, in order and out of it, twice the same, packed and not`, () => {

@@ -59,6 +59,10 @@ export class PlainTrie {
     return new PlainTrie(spec, root, this.size + merge.growth);
   }
 
+  get pathBytes(): number {
+    return this.#spec.pathBytes;
+  }
+
   /** 32 bytes; of a sum trie 48: hash, sum and count. A copy: the caller may do with it what he likes. */
   get root(): Uint8Array {
     return Uint8Array.from(this.#root === null ? this.#spec.placeholder : digestOf(this.#root));
