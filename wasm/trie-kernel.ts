@@ -42,7 +42,6 @@ const CONSTANTS = [
   'SIDES_BYTES',
   'SIDE_COUNTS',
   'FLIPS',
-  'SIBLING',
   'FOLDED',
   'HASHES',
   'FOLDED_BYTES',
@@ -255,36 +254,40 @@ export class TrieKernel implements ProofHasher {
     return this.#call('find', (kernel) => kernel.find(root)) >>> 0;
   }
 
-  /** What a leaf holds, without weight and count. */
-  valueOf(leaf: number): Uint8Array {
-    const kernel = this.#exports;
-    return this.#copy(kernel.valueAt(leaf) >>> 0, kernel.valueLength(leaf));
-  }
-
   pathOf(leaf: number): Uint8Array {
     return this.#copy(this.#exports.leafPath(leaf) >>> 0, this.spec.pathBytes);
   }
 
   /** The value, in a sum trie with weight and count behind it. */
   storedOf(leaf: number): Uint8Array {
-    return this.encodingOf(leaf).slice(1 + this.spec.pathBytes);
+    const stored = new Uint8Array(this.#storedBytes(leaf));
+    this.#writeStored(leaf, stored, 0);
+    return stored;
   }
 
   /** The published encoding of a leaf. */
   encodingOf(leaf: number): Uint8Array {
+    const { pathBytes } = this.spec;
+    const path = this.#exports.leafPath(leaf) >>> 0;
+    const encoding = new Uint8Array(1 + pathBytes + this.#storedBytes(leaf));
+    encoding.set(this.views.bytes.subarray(path, path + pathBytes), 1);
+    this.#writeStored(leaf, encoding, 1 + pathBytes);
+    return encoding;
+  }
+
+  #storedBytes(leaf: number): number {
+    return this.#exports.valueLength(leaf) + (this.spec.sum ? TOTALS_BYTES : 0);
+  }
+
+  #writeStored(leaf: number, target: Uint8Array, at: number): void {
     const kernel = this.#exports;
-    const { pathBytes, sum } = this.spec;
     const { bytes } = this.views;
-    const path = kernel.leafPath(leaf) >>> 0;
     const value = kernel.valueAt(leaf) >>> 0;
     const length = kernel.valueLength(leaf);
-    const encoding = new Uint8Array(1 + pathBytes + length + (sum ? TOTALS_BYTES : 0));
-    encoding.set(bytes.subarray(path, path + pathBytes), 1);
-    encoding.set(bytes.subarray(value, value + length), 1 + pathBytes);
-    if (!sum) return encoding;
+    target.set(bytes.subarray(value, value + length), at);
+    if (!this.spec.sum) return;
     const totals = (kernel.leafDigest(leaf) >>> 0) + HASH_BYTES;
-    encoding.set(bytes.subarray(totals, totals + TOTALS_BYTES), 1 + pathBytes + length);
-    return encoding;
+    target.set(bytes.subarray(totals, totals + TOTALS_BYTES), at + length);
   }
 
   /** @throws CodedError TRIE_KEY_INVALID */
@@ -304,21 +307,19 @@ export class TrieKernel implements ProofHasher {
     const { digestBytes } = this.spec;
     const { bytes, walked } = this.views;
     const [count, flips, leaf, sibling, siblingBytes] = walked as unknown as [number, number, number, number, number];
-    // One piece of memory for all side nodes: twenty small ones take longer than the walk.
-    const { buffer } = this.#copy(this.#at.SIDES, count * digestBytes);
+    // One piece of memory for all: twenty small ones take longer than the walk.
+    const { SIDES, FLIPS } = this.#at;
+    const sideBytes = count * digestBytes;
+    const { buffer } = bytes.slice(SIDES, SIDES + sideBytes + siblingBytes);
     const sideNodes: Uint8Array[] = new Array(count);
     for (let i = 0; i < count; i++) {
       sideNodes[i] = new Uint8Array(buffer, (count - 1 - i) * digestBytes, digestBytes);
     }
-    const { FLIPS } = this.#at;
     const flippedBits = flips === 0 ? [] : Array.from(bytes.subarray(FLIPS, FLIPS + flips));
-    return { sideNodes, siblingData: this.#siblingData(sibling, siblingBytes), leaf, found, flippedBits };
-  }
-
-  #siblingData(sibling: number, bytes: number): Uint8Array | null {
-    if (sibling === 0) return null;
-    if (sibling % 2 === 1) return this.encodingOf(sibling - 1);
-    return this.#copy(this.#at.SIBLING, bytes);
+    let siblingData: Uint8Array | null = null;
+    if (siblingBytes > 0) siblingData = new Uint8Array(buffer, sideBytes, siblingBytes);
+    else if (sibling !== 0) siblingData = this.encodingOf(sibling - 1);
+    return { sideNodes, siblingData, leaf, found, flippedBits };
   }
 
   /** The path of a key. @throws CodedError TRIE_KEY_INVALID */

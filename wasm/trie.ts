@@ -179,7 +179,8 @@ export class SparseMerkleTrie {
     this.#requireWhole();
     requirePath(kernel.spec, path);
     const { sideNodes, siblingData, leaf, flippedBits } = kernel.proveClosest(root, path);
-    const query = Uint8Array.from(path);
+    const query = new Uint8Array(path.length);
+    query.set(path);
     const closestProof = { sideNodes, nonMembershipLeafData: null, siblingData };
     if (leaf === 0) {
       const closestPath = this.root;

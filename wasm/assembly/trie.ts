@@ -26,7 +26,6 @@ export {
   prove,
   proveClosest,
   QUERY,
-  SIBLING,
   SIDE_COUNTS,
   SIDES,
   SIDES_BYTES,

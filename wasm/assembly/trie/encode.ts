@@ -1,7 +1,21 @@
 /** The published encodings, of which digests are the hashes. */
 
 import { hashOne } from '../sha256/one';
-import { bitOf, digestBytes, digestOf, HASH_BYTES, left, pathBytes, right, sums, TOTALS_BYTES } from './layout';
+import {
+  bitOf,
+  digestBytes,
+  digestOf,
+  HASH_BYTES,
+  leafDigest,
+  leafPath,
+  left,
+  pathBytes,
+  right,
+  sums,
+  TOTALS_BYTES,
+  valueLength,
+  valueSlot,
+} from './layout';
 import { bitAt, pathBelow } from './path';
 
 /** First byte of an encoding; keeps a leaf from being read as an inner node and the reverse. */
@@ -69,6 +83,18 @@ export function digestFrom(branch: usize, from: u32, target: usize): void {
   innerDigest(digestOf(left(branch)), digestOf(right(branch)), target);
   const path = pathBelow(branch);
   for (let level = bitOf(branch); level > from; level--) fold(target, bitAt(path, level - 1), PLACEHOLDER);
+}
+
+/** Writes the published encoding of a leaf that holds its value in place; returns its length. */
+export function encodeLeaf(leaf: usize, target: usize): usize {
+  const length = valueLength(leaf);
+  const value = target + 1 + pathBytes;
+  store<u8>(target, LEAF);
+  memory.copy(target + 1, leafPath(leaf), pathBytes);
+  memory.copy(value, valueSlot(leaf), length);
+  if (!sums) return 1 + pathBytes + length;
+  memory.copy(value + length, leafDigest(leaf) + HASH_BYTES, TOTALS_BYTES);
+  return 1 + pathBytes + length + TOTALS_BYTES;
 }
 
 /** Writes the published encoding of a branch whose place begins at level `start`; returns its length. */

@@ -1,8 +1,20 @@
 /** Walks down a trie that leave a proof for the host to take: siblings from the top, and what the walk ended at. */
-
-import { copyDigest, digestFrom, encodeBranch, fold, PLACEHOLDER } from './encode';
+import { copyDigest, digestFrom, encodeBranch, encodeLeaf, fold, PLACEHOLDER } from './encode';
 import { addInner, hashInner } from './inner-slots';
-import { bitOf, digestBytes, digestOf, isLeaf, LEVELS, leafOf, leafPath, left, right, startOf } from './layout';
+import {
+  bitOf,
+  digestBytes,
+  digestOf,
+  INLINE_BYTES,
+  isLeaf,
+  LEVELS,
+  leafOf,
+  leafPath,
+  left,
+  right,
+  startOf,
+  valueLength,
+} from './layout';
 import { bitAt, firstDifference, partsAt, skipBit } from './path';
 
 /** The path asked for: 32 bytes, zeros behind a shorter one. Four of them: as many proofs are verified at a time. */
@@ -14,15 +26,14 @@ export const SIDES_BYTES: usize = 12288;
 export const SIDE_COUNTS: usize = memory.data(16, 16);
 /** Levels at which the walk to the closest leaf found its own side empty, a byte each. */
 export const FLIPS: usize = memory.data(256, 16);
-/** The published encoding of the lowest sibling, where it is a branch. */
-export const SIBLING: usize = memory.data(160, 16);
 /** The digests that `foldSides` and its like work on. */
 export const FOLDED: usize = memory.data(256, 16);
 export const FOLDED_BYTES: usize = 64;
 
 /**
  * What a walk came to, u32 each: how many siblings and how many flips; the leaf that it ended at, or 0 of an empty place;
- * the lowest sibling, 0, a leaf (its reference is odd) or a branch, and of a branch the bytes of its encoding.
+ * the lowest sibling, 0, a leaf (its reference is odd) or a branch, and the bytes of its encoding, which stands behind the
+ * last of SIDES; 0 of a leaf with a long value.
  */
 export const WALKED: usize = memory.data(20, 16);
 
@@ -81,8 +92,15 @@ function begin(): void {
 
 function end(node: usize): void {
   foundLeaf = node === 0 ? 0 : leafOf(node);
-  if (sibling !== 0 && !isLeaf(sibling)) siblingBytes = encodeBranch(sibling, siblingStart, SIBLING);
+  if (sibling !== 0) siblingBytes = encodeSibling();
   report();
+}
+
+function encodeSibling(): usize {
+  const target = SIDES + <usize>sideCount * digestBytes;
+  if (!isLeaf(sibling)) return encodeBranch(sibling, siblingStart, target);
+  const leaf = leafOf(sibling);
+  return valueLength(leaf) > <u32>INLINE_BYTES ? 0 : encodeLeaf(leaf, target);
 }
 
 function report(): void {
@@ -115,7 +133,8 @@ function leave(branch: usize, parts: u32): void {
   digestFrom(branch, parts + 1, SIDES + <usize>sideCount * digestBytes);
   sideCount++;
   sibling = branch;
-  siblingBytes = encodeBranch(branch, parts + 1, SIBLING);
+  siblingStart = parts + 1;
+  siblingBytes = encodeSibling();
   report();
 }
 
