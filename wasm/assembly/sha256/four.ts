@@ -13,6 +13,8 @@ const SCHEDULE: usize = memory.data(1024, 16);
  * longer than needed, of which it has sixteen: without, it spills twice as much as it computes (a third of the speed).
  */
 const ANCHOR: usize = memory.data(64, 16);
+/** Four digests on their way to four places. */
+const DIGESTS: usize = memory.data(128, 16);
 /** Round constants plus schedule of the block that pads a message of 64 bytes: it is always the same. */
 const PADDING_64: usize = memory.data(256, 16);
 
@@ -37,6 +39,16 @@ export function endFour(target: usize): void {
   transpose(v128.load(STATE, 64), v128.load(STATE, 80), v128.load(STATE, 96), v128.load(STATE, 112), target + 16, 32);
 }
 
+/** Writes the digests of the first `count` lanes to the addresses at `targets`, u32 each. */
+export function endFourAt(targets: usize, count: usize): void {
+  endFour(DIGESTS);
+  for (let lane: usize = 0; lane < count; lane++) {
+    const target = <usize>load<u32>(targets + (lane << 2));
+    v128.store(target, v128.load(DIGESTS + (lane << 5)));
+    v128.store(target, v128.load(DIGESTS + (lane << 5), 16), 16);
+  }
+}
+
 /** Takes one block of each message into STATE. */
 export function compressFour(p0: usize, p1: usize, p2: usize, p3: usize): void {
   for (let i: usize = 0; i < BLOCK_BYTES; i += 16)
@@ -51,10 +63,10 @@ export function compressPadding64(): void {
 }
 
 /**
- * Hashes four messages of 65 bytes, a prefix and two halves of 32, without putting them together: `pairs` has the addresses
- * of the halves, u32 each. The byte before each half is read, and not used.
+ * Starts four hashes with the first 64 bytes of a prefix and two halves of 32, without putting them together: `pairs` has
+ * the addresses of the halves, u32 each. The byte before each half is read, and not used.
  */
-export function hashPairs(prefix: u8, pairs: usize): void {
+export function beginPairs(prefix: u8, pairs: usize): void {
   const a = <usize>load<u32>(pairs);
   const b = <usize>load<u32>(pairs, 8);
   const c = <usize>load<u32>(pairs, 16);
@@ -70,12 +82,17 @@ export function hashPairs(prefix: u8, pairs: usize): void {
   transpose(v128.load(e, 15), v128.load(f, 15), v128.load(g, 15), v128.load(h, 15), SCHEDULE + 192, 16);
   expand();
   rounds(true);
-  // The last byte, a one bit, zeros, and the length of 520 bits.
-  const last = i32x4(load<u8>(e, 31), load<u8>(f, 31), load<u8>(g, 31), load<u8>(h, 31));
-  v128.store(SCHEDULE, v128.or(i32x4.shl(last, 24), i32x4.splat(0x800000)));
-  for (let i: usize = 16; i < 240; i += 16) v128.store(SCHEDULE + i, i32x4.splat(0));
-  v128.store(SCHEDULE, i32x4.splat(520), 240);
-  expand();
+}
+
+/** Takes one block of each message into STATE whose schedule, 64 words, is known beforehand. */
+export function compressScheduled(p0: usize, p1: usize, p2: usize, p3: usize): void {
+  for (let i: usize = 0; i < 256; i += 16) {
+    const a = v128.load(p0 + i);
+    const b = v128.load(p1 + i);
+    const c = v128.load(p2 + i);
+    const d = v128.load(p3 + i);
+    columns(a, b, c, d, SCHEDULE + (i << 2), 16);
+  }
   rounds(true);
 }
 
@@ -91,10 +108,11 @@ function between(half: usize, next: usize): v128 {
 
 /** Turns rows into columns, `stride` bytes apart, and the bytes of each word from big-endian to ours or back. */
 function transpose(a: v128, b: v128, c: v128, d: v128, target: usize, stride: usize): void {
-  a = swapBytes(a);
-  b = swapBytes(b);
-  c = swapBytes(c);
-  d = swapBytes(d);
+  columns(swapBytes(a), swapBytes(b), swapBytes(c), swapBytes(d), target, stride);
+}
+
+/** Turns rows into columns, `stride` bytes apart. */
+function columns(a: v128, b: v128, c: v128, d: v128, target: usize, stride: usize): void {
   const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
   const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
   v128.store(target, v128.shuffle<u64>(ab, cd, 0, 2));

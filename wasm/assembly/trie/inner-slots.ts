@@ -1,5 +1,6 @@
 /** Inner nodes to be hashed, up to four at a time. */
-import { endLane, hashPairs } from '../sha256/four';
+import { endFourAt } from '../sha256/four';
+import { hashPairs } from '../sha256/pairs';
 import { copyTotals, INNER, innerBytes, PLACEHOLDER, writeInner } from './encode';
 import { sums } from './layout';
 import { hashSlots, padSlots, SLOT_BYTES } from './slots';
@@ -44,5 +45,5 @@ function hashInnerPairs(count: usize): void {
   }
   // Lanes without a node hash an older one again.
   hashPairs(INNER, PAIRS);
-  for (let i: usize = 0; i < count; i++) endLane(<u32>i, load<u32>(TARGETS + (i << 2)));
+  endFourAt(TARGETS, count);
 }

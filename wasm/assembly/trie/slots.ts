@@ -1,6 +1,6 @@
 /** Four messages of one or two blocks, padded once: writers fill in the message only. */
 import { BLOCK_BYTES, tailBytes } from '../sha256/constants';
-import { begin, compressFour, endLane } from '../sha256/four';
+import { begin, compressFour, endFourAt } from '../sha256/four';
 import { hashOne } from '../sha256/one';
 
 export const SLOT_BYTES: usize = 128;
@@ -28,5 +28,5 @@ export function hashSlots(slots: usize, length: usize, count: u32, targets: usiz
     slots += BLOCK_BYTES;
     compressFour(slots, slots + SLOT_BYTES, slots + SLOT_BYTES * 2, slots + SLOT_BYTES * 3);
   }
-  for (let i: u32 = 0; i < count; i++) endLane(i, load<u32>(targets + (i << 2)));
+  endFourAt(targets, count);
 }

@@ -3,7 +3,8 @@
  * with its digest. Nothing of the trie changes until the last batch is there.
  */
 import { hashEqual, hashMixed } from '../sha256/batch';
-import { endLane, hashPairs } from '../sha256/four';
+import { endFourAt } from '../sha256/four';
+import { hashPairs } from '../sha256/pairs';
 import { blockBytesFor, hasRoom, newBlock, newLeaf } from './arena';
 import { addChange, changesLeft, openChanges } from './changes';
 import { LEAF } from './encode';
@@ -190,8 +191,8 @@ function hashLeaves(count: usize): void {
       store<u32>(PAIRS + (i << 3), <u32>valueSlot(leaf), 4);
     } else {
       writeSlot(SLOTS + i * SLOT_BYTES, leaf);
-      store<u32>(TARGETS + (i << 2), <u32>leafDigest(leaf));
     }
+    store<u32>(TARGETS + (i << 2), <u32>leafDigest(leaf));
   }
   if (!ASC_FEATURE_SIMD || !arePairs) {
     hashSlots(SLOTS, leafLength(), <u32>count, TARGETS);
@@ -199,7 +200,7 @@ function hashLeaves(count: usize): void {
   }
   // Lanes without a leaf hash an older one again.
   hashPairs(LEAF, PAIRS);
-  for (let i: usize = 0; i < count; i++) endLane(<u32>i, leafDigest(load<u32>(LEAVES + (i << 2))));
+  endFourAt(TARGETS, count);
 }
 
 function writeSlot(slot: usize, leaf: usize): void {
