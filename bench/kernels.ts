@@ -6,7 +6,7 @@ import { ratioChart } from './kernels/chart.ts';
 import { ed25519Rows } from './kernels/ed25519.ts';
 import { relayRows } from './kernels/relay.ts';
 import type { Row } from './kernels/row.ts';
-import { createHashRate, sha256Rows } from './kernels/sha256.ts';
+import { sha256Rows } from './kernels/sha256.ts';
 import { markdown } from './kernels/table.ts';
 import { trieRows } from './kernels/trie.ts';
 import { machine, RESULTS, today, writeResult } from './measure.ts';
@@ -24,14 +24,12 @@ const { values: flags } = parseArgs({
 const wanted = (id: string): boolean => id.includes(flags.filter);
 
 async function measure(): Promise<Row[]> {
-  // Always: the speed of createHash says how this machine stands to the one of the Go figures.
-  const hashes = await sha256Rows();
-  return [
-    ...hashes.filter(({ id }) => wanted(id)),
-    ...(await relayRows(wanted)),
-    ...(await ed25519Rows(wanted)),
-    ...(await trieRows(createHashRate(hashes)!, wanted)),
-  ];
+  const rows: Row[] = [];
+  for (const [what, suite] of Object.entries({ sha256Rows, relayRows, ed25519Rows, trieRows })) {
+    process.stderr.write(`${what}\n`);
+    rows.push(...(await suite(wanted)));
+  }
+  return rows;
 }
 
 const result = { date: today(), machine: machine(), rows: await measure() };

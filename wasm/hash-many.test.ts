@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { type Algorithm, HashKernel } from './hash-kernel.ts';
 import { hashMany } from './hash-many.ts';
 import { vectorBuild } from './kernel.ts';
-import { relayDifficulty } from './relay-difficulty.ts';
+import { packRelays, relayDifficulty } from './relay-difficulty.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -75,7 +75,7 @@ for (const build of ['plain', vectorBuild()] as const) {
     const target = fc.oneof(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.constant(new Uint8Array(32).fill(255)));
     fc.assert(
       fc.property(fc.array(relay, { maxLength: 30 }), target, (relays, target) => {
-        const { digests, bitmap } = relayDifficulty(relays, target, kernel);
+        const { digests, bitmap } = relayDifficulty(packRelays(relays), target, kernel);
         const expected = relays.map(ORACLES.sha256);
         assert.equal(hex(digests), expected.map(hex).join(''));
         const below = relays.map((_, i) => ((bitmap[i >> 3] as number) >> (i & 7)) & 1);
@@ -90,10 +90,14 @@ for (const build of ['plain', vectorBuild()] as const) {
 
   test(`${build}: a digest equal to the target does not count; several batches; a wrong target is an error`, () => {
     const relay = text('relay');
-    assert.deepEqual(relayDifficulty([relay], ORACLES.sha256(relay), kernel).bitmap, Uint8Array.of(0));
+    assert.deepEqual(relayDifficulty(packRelays([relay]), ORACLES.sha256(relay), kernel).bitmap, Uint8Array.of(0));
     const relays = Array.from({ length: 10_001 }, (_, i) => new Uint8Array(300).fill(i));
-    const { bitmap } = relayDifficulty(relays, new Uint8Array(32).fill(255), kernel);
+    const { bitmap } = relayDifficulty(packRelays(relays), new Uint8Array(32).fill(255), kernel);
     assert.equal(hex(bitmap), `${'ff'.repeat(1250)}01`);
-    assert.throws(() => relayDifficulty(relays, new Uint8Array(31), kernel), { code: 'TARGET_INVALID' });
+    const large = packRelays([new Uint8Array(1 << 20), ...relays.slice(0, 9), new Uint8Array(1 << 20)]);
+    assert.equal(hex(relayDifficulty(large, new Uint8Array(32).fill(255), kernel).bitmap), 'ff07');
+    const tooLarge = packRelays([relay, new Uint8Array((1 << 20) + 1)]);
+    assert.throws(() => relayDifficulty(tooLarge, new Uint8Array(32), kernel), { code: 'KERNEL_MESSAGE_TOO_LONG' });
+    assert.throws(() => relayDifficulty(packRelays(relays), new Uint8Array(31), kernel), { code: 'TARGET_INVALID' });
   });
 }

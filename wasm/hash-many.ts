@@ -31,12 +31,7 @@ export function hashMany(
  * @returns the index after the last one
  * @throws CodedError KERNEL_MESSAGE_TOO_LONG where not even the first one fits
  */
-export function hashNext(
-  kernel: HashKernel,
-  algorithm: Algorithm,
-  messages: readonly Uint8Array[],
-  first: number,
-): number {
+function hashNext(kernel: HashKernel, algorithm: Algorithm, messages: readonly Uint8Array[], first: number): number {
   const { input, offsets, batchMax, output } = kernel;
   const most = algorithm === 'sha256' ? SHA256_IN_KERNEL_BYTES : Number.POSITIVE_INFINITY;
   const elsewhere: number[] = [];

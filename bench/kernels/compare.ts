@@ -35,14 +35,28 @@ export async function compare(candidates: readonly Candidate[]): Promise<Timing[
   return candidates.map(({ name }, index) => timing(name, rounds[index]!));
 }
 
-/** Measures work that cannot be repeated on the same state: once per round, without mitata. */
-export function timeRuns(name: string, runs: number, operations: number, run: () => void): Timing {
-  const each_ns = Array.from({ length: runs }, () => {
-    const began = process.hrtime.bigint();
-    run();
-    return Number(process.hrtime.bigint() - began) / operations;
-  });
-  return timing(name, each_ns);
+/**
+ * Measures long work side by side, without mitata: in turn, after a round that is not counted. Short work is repeated as often
+ * as fits the time of a slice.
+ */
+export function timeRuns(candidates: readonly Candidate[], runs: number): Timing[] {
+  const each_ns: number[][] = candidates.map(() => []);
+  for (let run = 0; run <= runs; run++) {
+    for (const [index, candidate] of candidates.entries()) {
+      const one_ns = timeSlice(candidate);
+      if (run > 0) each_ns[index]!.push(one_ns);
+    }
+  }
+  return candidates.map(({ name }, index) => timing(name, each_ns[index]!));
+}
+
+function timeSlice({ work, operations }: Candidate): number {
+  const began_ns = process.hrtime.bigint();
+  for (let calls = 1; ; calls++) {
+    work();
+    const spent_ns = Number(process.hrtime.bigint() - began_ns);
+    if (spent_ns >= SLICE_ns) return spent_ns / (calls * operations);
+  }
 }
 
 function timing(name: string, each_ns: readonly number[]): Timing {

@@ -91,7 +91,6 @@ function batchId(count: number): string {
 
 export async function ed25519Rows(wanted: (id: string) => boolean): Promise<Row[]> {
   if (!IDS.some(wanted)) return [];
-  process.stderr.write('signatures\n');
   const [curves, wrappers, { default: native }] = await Promise.all([
     nobleCurves(),
     libsodiumWrappers(),

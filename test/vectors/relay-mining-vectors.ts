@@ -11,7 +11,7 @@ import {
   relayMultiplier,
 } from '../../actors/pocket/chain/relay-mining.ts';
 import { HashKernel } from '../../wasm/hash-kernel.ts';
-import { relayDifficulty } from '../../wasm/relay-difficulty.ts';
+import { packRelays, relayDifficulty } from '../../wasm/relay-difficulty.ts';
 import type { Tally } from './tally.ts';
 
 /** The file's own form; its `meta` explains the fields. Byte strings are hex, numbers are decimal text. */
@@ -73,7 +73,7 @@ export function checkRelayMiningVectors(vectors: RelayMiningVectors, build: 'pla
 function checkApplicability({ literals, generatedApplicable }: RelayMiningVectors, kernel: HashKernel, tally: Tally) {
   for (const { relayBytes, sha256, targetHash, applicable } of literals.minedRelayFixtures) {
     tally.check('relay', sha256, () => {
-      const { digests, bitmap } = relayDifficulty([bytes(relayBytes)], bytes(targetHash), kernel);
+      const { digests, bitmap } = relayDifficulty(packRelays([bytes(relayBytes)]), bytes(targetHash), kernel);
       assert.equal(hex(digests), sha256);
       assert.equal(bitmap[0] === 1, applicable);
     });

@@ -10,7 +10,7 @@ const STATE: usize = memory.data(128, 16);
 const SCHEDULE: usize = memory.data(1024, 16);
 /**
  * Four intermediate values of a round are stored here and never read. It keeps V8 from holding them in registers for
- * longer than needed, of which it has sixteen: without, it spills twice as much as it computes (a third of the speed).
+ * longer than needed, of which it has sixteen: a twentieth of the time.
  */
 const ANCHOR: usize = memory.data(64, 16);
 /** Four digests on their way to four places. */
