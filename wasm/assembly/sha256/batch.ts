@@ -2,6 +2,7 @@
 import { BLOCK_BYTES, copyShort, DIGEST_BYTES, tailBytes, writeTail } from './constants';
 import { begin, beginLane, compressFour, compressPadding64, endFour, endLane } from './four';
 import { hashOne } from './one';
+import { compressLast } from './pairs';
 
 /** The ends of four messages with their padding: one or two blocks each. */
 const TAILS: usize = memory.data(512, 16);
@@ -45,6 +46,8 @@ function hashUpToFour(source: usize, count: u32, length: usize, stride: usize, t
   }
   if (length === BLOCK_BYTES) {
     compressPadding64();
+  } else if (length === BLOCK_BYTES + 1) {
+    compressLast(p0, p1, p2, p3);
   } else {
     copyShort(TAILS, p0, rest);
     copyShort(TAILS + TAIL_BYTES, p1, rest);

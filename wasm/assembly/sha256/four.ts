@@ -18,6 +18,11 @@ const DIGESTS: usize = memory.data(128, 16);
 /** Round constants plus schedule of the block that pads a message of 64 bytes: it is always the same. */
 const PADDING_64: usize = memory.data(256, 16);
 
+/** What the rounds are fed with: words of the schedule, words plus round constants, or the padding of 64 bytes. */
+const WORDS: u32 = 0;
+const COMPLETE: u32 = 1;
+const PADDING: u32 = 2;
+
 /** Starts four hashes. */
 export function begin(): void {
   for (let i: usize = 0; i < 32; i += 4) v128.store(STATE + (i << 2), v128.load_splat<u32>(INITIAL + i));
@@ -54,12 +59,12 @@ export function compressFour(p0: usize, p1: usize, p2: usize, p3: usize): void {
   for (let i: usize = 0; i < BLOCK_BYTES; i += 16)
     transpose(v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i), SCHEDULE + (i << 2), 16);
   expand();
-  rounds(true);
+  rounds(WORDS);
 }
 
 /** Takes the padding of a message of 64 bytes into STATE: its schedule is known beforehand. */
 export function compressPadding64(): void {
-  rounds(false);
+  rounds(PADDING);
 }
 
 /**
@@ -81,10 +86,10 @@ export function beginPairs(prefix: u8, pairs: usize): void {
   transpose(between(a, e), between(b, f), between(c, g), between(d, h), SCHEDULE + 128, 16);
   transpose(v128.load(e, 15), v128.load(f, 15), v128.load(g, 15), v128.load(h, 15), SCHEDULE + 192, 16);
   expand();
-  rounds(true);
+  rounds(WORDS);
 }
 
-/** Takes one block of each message into STATE whose schedule, 64 words, is known beforehand. */
+/** Takes one block of each message into STATE whose schedule, 64 words plus round constants, is known beforehand. */
 export function compressScheduled(p0: usize, p1: usize, p2: usize, p3: usize): void {
   for (let i: usize = 0; i < 256; i += 16) {
     const a = v128.load(p0 + i);
@@ -93,7 +98,7 @@ export function compressScheduled(p0: usize, p1: usize, p2: usize, p3: usize): v
     const d = v128.load(p3 + i);
     columns(a, b, c, d, SCHEDULE + (i << 2), 16);
   }
-  rounds(true);
+  rounds(COMPLETE);
 }
 
 /** One byte and the first 15 of a half. */
@@ -143,7 +148,7 @@ function extend(w: usize): void {
 }
 
 /** Eight rounds a turn: after eight, every word is back under its own name. More only make V8 spill. */
-function rounds(scheduled: bool): void {
+function rounds(source: u32): void {
   let a = v128.load(STATE, 0);
   let b = v128.load(STATE, 16);
   let c = v128.load(STATE, 32);
@@ -155,35 +160,35 @@ function rounds(scheduled: bool): void {
   let bc = v128.xor(b, c);
   let ab: v128;
   for (let i: usize = 0; i < 256; i += 32) {
-    h = first(h, e, f, g, word(i, scheduled));
+    h = first(h, e, f, g, word(i, source));
     d = i32x4.add(d, h);
     ab = v128.xor(a, b);
     h = second(h, a, b, ab, bc);
-    g = first(g, d, e, f, word(i + 4, scheduled));
+    g = first(g, d, e, f, word(i + 4, source));
     c = i32x4.add(c, g);
     bc = v128.xor(h, a);
     g = second(g, h, a, bc, ab);
-    f = first(f, c, d, e, word(i + 8, scheduled));
+    f = first(f, c, d, e, word(i + 8, source));
     b = i32x4.add(b, f);
     ab = v128.xor(g, h);
     f = second(f, g, h, ab, bc);
-    e = first(e, b, c, d, word(i + 12, scheduled));
+    e = first(e, b, c, d, word(i + 12, source));
     a = i32x4.add(a, e);
     bc = v128.xor(f, g);
     e = second(e, f, g, bc, ab);
-    d = first(d, a, b, c, word(i + 16, scheduled));
+    d = first(d, a, b, c, word(i + 16, source));
     h = i32x4.add(h, d);
     ab = v128.xor(e, f);
     d = second(d, e, f, ab, bc);
-    c = first(c, h, a, b, word(i + 20, scheduled));
+    c = first(c, h, a, b, word(i + 20, source));
     g = i32x4.add(g, c);
     bc = v128.xor(d, e);
     c = second(c, d, e, bc, ab);
-    b = first(b, g, h, a, word(i + 24, scheduled));
+    b = first(b, g, h, a, word(i + 24, source));
     f = i32x4.add(f, b);
     ab = v128.xor(c, d);
     b = second(b, c, d, ab, bc);
-    a = first(a, f, g, h, word(i + 28, scheduled));
+    a = first(a, f, g, h, word(i + 28, source));
     e = i32x4.add(e, a);
     bc = v128.xor(b, c);
     a = second(a, b, c, bc, ab);
@@ -216,9 +221,10 @@ function second(t1: v128, a: v128, b: v128, ab: v128, bc: v128): v128 {
   return sum;
 }
 
-function word(i: usize, scheduled: bool): v128 {
-  if (!scheduled) return v128.load_splat<u32>(PADDING_64 + i);
-  return i32x4.add(v128.load(SCHEDULE + (i << 2)), v128.load_splat<u32>(ROUND + i));
+function word(i: usize, source: u32): v128 {
+  if (source === PADDING) return v128.load_splat<u32>(PADDING_64 + i);
+  const scheduled = v128.load(SCHEDULE + (i << 2));
+  return source === COMPLETE ? scheduled : i32x4.add(scheduled, v128.load_splat<u32>(ROUND + i));
 }
 
 function add(i: usize, value: v128): void {
