@@ -1,8 +1,6 @@
 import { CodedError } from '../runtime/errors.ts';
 import { type Build, instantiateKernel, type KernelExports, vectorBuild } from './kernel.ts';
 
-export const DIGEST_BYTES = 32;
-
 /** What wasm/assembly/hash.ts exports: functions by pointer, addresses as globals. */
 interface HashExports extends KernelExports {
   readonly INPUT: WebAssembly.Global<'i32'>;
@@ -16,11 +14,20 @@ interface HashExports extends KernelExports {
   hashMixed(source: number, offsets: number, count: number, target: number): void;
   sha3Mixed(source: number, offsets: number, count: number, target: number): void;
   blake2bMixed(source: number, offsets: number, count: number, target: number): void;
+  sha512Mixed(source: number, offsets: number, count: number, target: number): void;
   markBelow(digests: number, count: number, target: number, bitmap: number): void;
 }
 
-/** What a batch of messages of different lengths can be hashed with; all give 32 bytes. */
-export type Algorithm = 'sha256' | 'sha3-256' | 'blake2b-256';
+/** Bytes of a digest of all but SHA-512. */
+export const DIGEST_BYTES = 32;
+const LONGEST_DIGEST_BYTES = 64;
+
+/** What a batch of messages of different lengths can be hashed with. */
+export type Algorithm = 'sha256' | 'sha3-256' | 'blake2b-256' | 'sha512';
+
+export function digestBytes(algorithm: Algorithm): number {
+  return algorithm === 'sha512' ? LONGEST_DIGEST_BYTES : DIGEST_BYTES;
+}
 
 /** An instance of the hash kernel. Its memory never grows, so the views stay valid. */
 export class HashKernel {
@@ -29,7 +36,7 @@ export class HashKernel {
   readonly input: Uint8Array;
   /** Where messages of different lengths begin in `input`, and where the last one ends: little-endian like this machine. */
   readonly offsets: Uint32Array;
-  /** Where digests appear, 32 bytes each. */
+  /** Where digests appear, one after the other. */
   readonly output: Uint8Array;
   /** A 256-bit number, big-endian. */
   readonly target: Uint8Array;
@@ -46,7 +53,7 @@ export class HashKernel {
     this.batchMax = exports.BATCH_MAX.value;
     this.input = new Uint8Array(buffer, exports.INPUT.value, exports.INPUT_BYTES.value);
     this.offsets = new Uint32Array(buffer, exports.OFFSETS.value, this.batchMax + 1);
-    this.output = new Uint8Array(buffer, exports.OUTPUT.value, this.batchMax * DIGEST_BYTES);
+    this.output = new Uint8Array(buffer, exports.OUTPUT.value, this.batchMax * LONGEST_DIGEST_BYTES);
     this.target = new Uint8Array(buffer, exports.TARGET.value, DIGEST_BYTES);
     this.bitmap = new Uint8Array(buffer, exports.BITMAP.value, this.batchMax / 8);
   }
@@ -59,8 +66,9 @@ export class HashKernel {
 
   /** Hashes `count` messages that follow each other in `input`, where `offsets` says. */
   hashMixed(count: number, algorithm: Algorithm = 'sha256'): void {
-    const { INPUT, OFFSETS, OUTPUT, hashMixed, sha3Mixed, blake2bMixed } = this.#exports;
-    const hash = { sha256: hashMixed, 'sha3-256': sha3Mixed, 'blake2b-256': blake2bMixed }[algorithm];
+    const { INPUT, OFFSETS, OUTPUT, hashMixed, sha3Mixed, blake2bMixed, sha512Mixed } = this.#exports;
+    const hashes = { sha256: hashMixed, 'sha3-256': sha3Mixed, 'blake2b-256': blake2bMixed, sha512: sha512Mixed };
+    const hash = hashes[algorithm];
     hash(INPUT.value, OFFSETS.value, count, OUTPUT.value);
   }
 

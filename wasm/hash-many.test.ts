@@ -15,6 +15,7 @@ const ORACLES: Record<Algorithm, (message: Uint8Array) => Uint8Array> = {
   sha256: (message) => createHash('sha256').update(message).digest(),
   'sha3-256': (message) => createHash('sha3-256').update(message).digest(),
   'blake2b-256': (message) => blake2b(message, { dkLen: 32 }),
+  sha512: (message) => createHash('sha512').update(message).digest(),
 };
 
 /** Examples of FIPS 180-4 and FIPS 202 (NIST), and of RFC 7693 with a digest of 32 bytes. */
@@ -35,6 +36,14 @@ const PUBLISHED: Record<Algorithm, Record<string, string>> = {
   'blake2b-256': {
     '': '0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8',
     abc: 'bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319',
+  },
+  sha512: {
+    '': 'cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e',
+    abc: 'ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f',
+    [LONG]:
+      '204a8fc6dda82f0a0ced7beb8e08a41657c16ef468b228a8279be331a703c33596fd15c13b1b07f9aa1d3bea57789ca031ad85c7a71dd70354ec631238ca3445',
+    ['a'.repeat(1_000_000)]:
+      'e718483d0ce769644e2e42c7bc15b4638e1f98b13b2044285632a803afa973ebde0ff244877ea60a4cb0432ce577c31beb009c5c2c49aa2e4eadb217ad8cc09b',
   },
 };
 

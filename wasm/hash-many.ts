@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type Algorithm, assertFits, DIGEST_BYTES, type HashKernel, hashKernel } from './hash-kernel.ts';
+import { type Algorithm, assertFits, digestBytes, type HashKernel, hashKernel } from './hash-kernel.ts';
 
 /**
  * Of SHA-256, longer messages are hashed by OpenSSL: its instructions for SHA-256 are twice as fast as the kernel
@@ -8,7 +8,7 @@ import { type Algorithm, assertFits, DIGEST_BYTES, type HashKernel, hashKernel }
 const SHA256_IN_KERNEL_BYTES = 1_300;
 
 /**
- * The digests of many messages, one after the other, 32 bytes each. Worth it from two messages on: the kernel hashes
+ * The digests of many messages, one after the other. Worth it from two messages on: the kernel hashes
  * four at once (SHA-256), and none of them costs a call into OpenSSL.
  * @throws CodedError KERNEL_MESSAGE_TOO_LONG (1 MiB; SHA-256 has no limit), KERNEL_MISSING
  */
@@ -17,10 +17,11 @@ export function hashMany(
   messages: readonly Uint8Array[],
   kernel: HashKernel = hashKernel(),
 ): Uint8Array {
-  const digests = new Uint8Array(DIGEST_BYTES * messages.length);
+  const size = digestBytes(algorithm);
+  const digests = new Uint8Array(size * messages.length);
   for (let first = 0; first < messages.length; ) {
     const end = hashNext(kernel, algorithm, messages, first);
-    digests.set(kernel.output.subarray(0, DIGEST_BYTES * (end - first)), DIGEST_BYTES * first);
+    digests.set(kernel.output.subarray(0, size * (end - first)), size * first);
     first = end;
   }
   return digests;
@@ -54,6 +55,6 @@ function hashNext(kernel: HashKernel, algorithm: Algorithm, messages: readonly U
   offsets[next - first] = at;
   kernel.hashMixed(next - first, algorithm);
   for (const i of elsewhere)
-    output.set(hash('sha256', messages[i] as Uint8Array, 'buffer'), DIGEST_BYTES * (i - first));
+    output.set(hash('sha256', messages[i] as Uint8Array, 'buffer'), digestBytes(algorithm) * (i - first));
   return next;
 }

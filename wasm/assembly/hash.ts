@@ -4,6 +4,7 @@
  */
 import { blake2b } from './blake2b';
 import { sha3 } from './sha3';
+import { begin, end, update } from './sha512';
 
 export { markBelow } from './relay';
 export { hashEqual, hashMixed } from './sha256/batch';
@@ -15,8 +16,8 @@ export const INPUT: usize = memory.data(1048576, 16);
 export const BATCH_MAX: u32 = 4096;
 /** Where messages of different lengths begin, u32 each, and where the last one ends. */
 export const OFFSETS: usize = memory.data(16400, 16);
-/** Where the digests of a batch appear: 32 bytes each. */
-export const OUTPUT: usize = memory.data(131072, 16);
+/** Where the digests of a batch appear: 32 bytes each, of SHA-512 64. */
+export const OUTPUT: usize = memory.data(262144, 16);
 /** The target of relay difficulty, a 256-bit number, big-endian. */
 export const TARGET: usize = memory.data(32, 16);
 /** One bit per message of a batch. */
@@ -35,5 +36,15 @@ export function blake2bMixed(source: usize, offsets: usize, count: u32, target: 
   for (let i: usize = 0; i < count; i++) {
     const from = load<u32>(offsets + (i << 2));
     blake2b(source + from, load<u32>(offsets + (i << 2), 4) - from, target + (i << 5));
+  }
+}
+
+/** SHA-512 of messages of different lengths, laid out as for hashMixed. */
+export function sha512Mixed(source: usize, offsets: usize, count: u32, target: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const from = load<u32>(offsets + (i << 2));
+    begin();
+    update(source + from, load<u32>(offsets + (i << 2), 4) - from);
+    end(target + (i << 6));
   }
 }
