@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { seededFraction } from '../../actors/pocket/chain/proof-lottery.ts';
 import {
   BASE_TARGET,
   claimedAmount,
@@ -45,6 +46,7 @@ export interface RelayMiningVectors {
   readonly generatedEma: { prevEma: string; current: string; expected: string }[];
   readonly generatedNewTargetHash: NewTarget[];
   readonly generatedProofPath: { blockHash: string; sessionId: string; path: string }[];
+  readonly generatedSeededFloat64: { seedBytes: string; float64bits: string }[];
   readonly generatedSequences: { name: string; startEma: string; steps: { numRelays: string; ema: string }[] }[];
 }
 interface Applicable {
@@ -67,6 +69,7 @@ export function checkRelayMiningVectors(vectors: RelayMiningVectors, build: 'pla
   checkTargets(vectors, tally);
   checkAverages(vectors, tally);
   checkClaims(vectors, tally);
+  checkLottery(vectors, tally);
 }
 
 /** The kernel hashes and compares; of a hash alone, which no relay is known for, it compares. */
@@ -159,5 +162,14 @@ function checkClaims({ generatedClaimAmounts, generatedProofPath }: RelayMiningV
   for (const { blockHash, sessionId, path } of generatedProofPath)
     tally.check('proof path', path, () => {
       assert.equal(hex(proofPath(bytes(blockHash), sessionId)), path);
+    });
+}
+
+function checkLottery({ generatedSeededFloat64 }: RelayMiningVectors, tally: Tally): void {
+  for (const { seedBytes, float64bits } of generatedSeededFloat64)
+    tally.check('draw', seedBytes, () => {
+      const view = new DataView(new ArrayBuffer(8));
+      view.setFloat64(0, seededFraction(bytes(seedBytes)));
+      assert.equal(view.getBigUint64(0), BigInt(`0x${float64bits}`));
     });
 }
