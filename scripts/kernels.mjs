@@ -1,15 +1,16 @@
 /**
  * Compiles the WebAssembly kernels, wasm/assembly/NAME.ts, into wasm/build/NAME.BUILD.wasm, where that is not done yet.
- * The build is one and the same for one source everywhere: its digests are in wasm/kernels.sha256, and `--check`
- * fails where they differ. `--write` takes the present ones.
+ * The build is one and the same for one source everywhere: its digests are in wasm/kernels.sha256. Run by itself, this
+ * fails where they differ; `--write` takes the present ones.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { generateField } from '../wasm/assembly/ed25519/generate.mjs';
+import { newest_ms } from './newest.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const output = join(root, 'wasm', 'build');
@@ -24,12 +25,6 @@ const KERNELS = {
 
 const files = Object.entries(KERNELS).flatMap(([kernel, builds]) => builds.map((build) => ({ kernel, build })));
 const fileOf = ({ kernel, build }) => `${kernel}.${build}.wasm`;
-
-function newest_ms(path) {
-  const status = statSync(path);
-  if (!status.isDirectory()) return status.mtimeMs;
-  return Math.max(...readdirSync(path).map((entry) => newest_ms(join(path, entry))));
-}
 
 async function compile({ kernel, build }) {
   const parameters = [`wasm/assembly/${kernel}.ts`, '--config', 'asconfig.json', '--target', build];
@@ -57,11 +52,7 @@ export async function buildKernels() {
   generateField();
   const sources = [join(root, 'wasm', 'assembly'), join(root, 'asconfig.json'), fileURLToPath(import.meta.url)];
   const changed_ms = Math.max(...sources.map(newest_ms));
-  const isStale = (file) => {
-    const path = join(output, fileOf(file));
-    return !existsSync(path) || statSync(path).mtimeMs < changed_ms;
-  };
-  await compileAll(files.filter(isStale));
+  await compileAll(files.filter((file) => newest_ms(join(output, fileOf(file))) < changed_ms));
 }
 
 function digests() {

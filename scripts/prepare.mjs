@@ -3,9 +3,9 @@
  * clone needs no third command. Plain JavaScript without imports of packages: nothing is installed yet.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { newest_ms } from './newest.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -25,22 +25,6 @@ const SOURCES = [
   'package-lock.json',
 ];
 
-function modified_ms(path) {
-  return existsSync(path) ? statSync(path).mtimeMs : 0;
-}
-
-function newest_ms(path) {
-  if (!existsSync(path)) return 0;
-  const status = statSync(path);
-  if (!status.isDirectory()) return status.mtimeMs;
-  let newest = status.mtimeMs;
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.name === 'node_modules' || entry.name === 'build' || entry.name === 'results') continue;
-    newest = Math.max(newest, newest_ms(join(path, entry.name)));
-  }
-  return newest;
-}
-
 function npm(...parameters) {
   const client = process.env.npm_execpath;
   const [command, leading] = client ? [process.execPath, [client]] : ['npm', []];
@@ -48,13 +32,13 @@ function npm(...parameters) {
   execFileSync(command, [...leading, ...parameters], { cwd: root, stdio: ['ignore', 2, 2] });
 }
 
-const installed_ms = modified_ms(join(root, 'node_modules', '.package-lock.json'));
-if (installed_ms < modified_ms(join(root, 'package-lock.json'))) {
+const installed_ms = newest_ms(join(root, 'node_modules', '.package-lock.json'));
+if (installed_ms < newest_ms(join(root, 'package-lock.json'))) {
   console.error('potoroo: installing packages (about half a minute)');
   npm('ci', '--no-audit', '--no-fund');
 }
 
-const built_ms = modified_ms(join(root, 'dist', '.built'));
+const built_ms = newest_ms(join(root, 'dist', '.built'));
 if (SOURCES.some((source) => newest_ms(join(root, source)) > built_ms)) {
   console.error('potoroo: building');
   npm('run', '--silent', 'build');

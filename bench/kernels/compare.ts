@@ -35,28 +35,18 @@ export async function compare(candidates: readonly Candidate[]): Promise<Timing[
   return candidates.map(({ name }, index) => timing(name, rounds[index]!));
 }
 
-/**
- * Measures long work side by side, without mitata: in turn, after a round that is not counted. Short work is repeated as often
- * as fits the time of a slice.
- */
+/** Measures long work side by side, without mitata: in turn, once per run, after a run that is not counted. */
 export function timeRuns(candidates: readonly Candidate[], runs: number): Timing[] {
   const each_ns: number[][] = candidates.map(() => []);
   for (let run = 0; run <= runs; run++) {
-    for (const [index, candidate] of candidates.entries()) {
-      const one_ns = timeSlice(candidate);
+    for (const [index, { work, operations }] of candidates.entries()) {
+      const began_ns = process.hrtime.bigint();
+      work();
+      const one_ns = Number(process.hrtime.bigint() - began_ns) / operations;
       if (run > 0) each_ns[index]!.push(one_ns);
     }
   }
   return candidates.map(({ name }, index) => timing(name, each_ns[index]!));
-}
-
-function timeSlice({ work, operations }: Candidate): number {
-  const began_ns = process.hrtime.bigint();
-  for (let calls = 1; ; calls++) {
-    work();
-    const spent_ns = Number(process.hrtime.bigint() - began_ns);
-    if (spent_ns >= SLICE_ns) return spent_ns / (calls * operations);
-  }
 }
 
 function timing(name: string, each_ns: readonly number[]): Timing {

@@ -1,4 +1,5 @@
-/** BLAKE2b with a digest of 32 bytes and without a key (RFC 7693), of one message. */
+/** BLAKE2b with a digest of 32 bytes and without a key (RFC 7693), of one message. It begins with the values of SHA-512. */
+import { INITIAL } from './sha512';
 
 const BLOCK_BYTES: usize = 128;
 const DIGEST_BYTES: usize = 32;
@@ -7,12 +8,6 @@ const STATE: usize = memory.data(64, 16);
 /** The working vector: 16 words. */
 const WORK: usize = memory.data(128, 16);
 const TAIL: usize = memory.data(128, 16);
-
-/** SHA-512's first values: fractional parts of the square roots of the first 8 primes. */
-const INITIAL: usize = memory.data<u64>([
-  0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1, 0x510e527fade682d1,
-  0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
-]);
 
 /** Order in which the words of a block are used, per round; after ten it begins anew. */
 const ORDER: usize = memory.data<u8>([

@@ -25,26 +25,36 @@ export const BITMAP: usize = memory.data(512, 16);
 
 /** SHA3-256 of messages of different lengths, laid out as for hashMixed. */
 export function sha3Mixed(source: usize, offsets: usize, count: u32, target: usize): void {
-  for (let i: usize = 0; i < count; i++) {
-    const from = load<u32>(offsets + (i << 2));
-    sha3(source + from, load<u32>(offsets + (i << 2), 4) - from, target + (i << 5));
-  }
+  hashEach(source, offsets, count, target, 32, sha3);
 }
 
 /** BLAKE2b-256 of messages of different lengths, laid out as for hashMixed. */
 export function blake2bMixed(source: usize, offsets: usize, count: u32, target: usize): void {
-  for (let i: usize = 0; i < count; i++) {
-    const from = load<u32>(offsets + (i << 2));
-    blake2b(source + from, load<u32>(offsets + (i << 2), 4) - from, target + (i << 5));
-  }
+  hashEach(source, offsets, count, target, 32, blake2b);
 }
 
 /** SHA-512 of messages of different lengths, laid out as for hashMixed. */
 export function sha512Mixed(source: usize, offsets: usize, count: u32, target: usize): void {
-  for (let i: usize = 0; i < count; i++) {
+  hashEach(source, offsets, count, target, 64, sha512);
+}
+
+function sha512(source: usize, length: usize, target: usize): void {
+  begin();
+  update(source, length);
+  end(target);
+}
+
+/** One message after the other. */
+function hashEach(
+  source: usize,
+  offsets: usize,
+  count: u32,
+  target: usize,
+  digestBytes: usize,
+  hash: (source: usize, length: usize, target: usize) => void,
+): void {
+  for (let i: usize = 0; i < <usize>count; i++) {
     const from = load<u32>(offsets + (i << 2));
-    begin();
-    update(source + from, load<u32>(offsets + (i << 2), 4) - from);
-    end(target + (i << 6));
+    hash(source + from, load<u32>(offsets + (i << 2), 4) - from, target + i * digestBytes);
   }
 }

@@ -1,5 +1,6 @@
 /** SHA-256 of many messages, four at a time where the build has vectors, one by one where it has not. */
-import { BLOCK_BYTES, copyShort, DIGEST_BYTES, tailBytes, writeTail } from './constants';
+import { copyShort } from '../copy';
+import { BLOCK_BYTES, DIGEST_BYTES, tailBytes, writeTail } from './constants';
 import { begin, beginLane, compressFour, compressPadding64, endFour, endLane } from './four';
 import { hashOne } from './one';
 import { compressLast } from './pairs';

@@ -1,4 +1,5 @@
 /** SHA-256's numbers (FIPS 180-4). */
+import { copyShort } from '../copy';
 
 export const BLOCK_BYTES: usize = 64;
 export const DIGEST_BYTES: usize = 32;
@@ -34,14 +35,4 @@ export function writeTail(tail: usize, source: usize, rest: usize, length: usize
   memory.fill(tail + rest, 0, bytes - rest);
   store<u8>(tail + rest, 0x80);
   store<u64>(tail + bytes - LENGTH_BYTES, bswap<u64>((<u64>length) << 3));
-}
-
-/** Copies less than a block. V8 calls out for a memory.copy, which takes longer than the bytes do. */
-export function copyShort(target: usize, source: usize, bytes: usize): void {
-  const end = source + bytes;
-  for (; source + 8 <= end; source += 8) {
-    store<u64>(target, load<u64>(source));
-    target += 8;
-  }
-  for (; source < end; source++) store<u8>(target++, load<u8>(source));
 }

@@ -3,6 +3,7 @@
  * what they hash build their blocks themselves: begin, compressFour for each block, end.
  */
 import { BLOCK_BYTES, INITIAL, ROUND } from './constants';
+import { completeSchedule } from './one';
 
 /** The eight words of the four running hashes: word i of lane j at i * 16 + j * 4. */
 const STATE: usize = memory.data(128, 16);
@@ -255,20 +256,11 @@ function swapBytes(x: v128): v128 {
   return v128.shuffle<u8>(x, x, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
 }
 
-/** The schedule of the padding, once: a one bit, zeros, and the length of 512 bits. */
+/** The padding, once: a one bit, zeros, and the length of 512 bits. */
 function fillPadding64(): void {
-  const words = SCHEDULE;
-  memory.fill(words, 0, 256);
-  store<u32>(words, 0x80000000);
-  store<u32>(words + 60, 512);
-  for (let i: usize = 64; i < 256; i += 4) {
-    const near = load<u32>(words + i - 8);
-    const far = load<u32>(words + i - 60);
-    const s1 = rotr<u32>(near, 17) ^ rotr<u32>(near, 19) ^ (near >> 10);
-    const s0 = rotr<u32>(far, 7) ^ rotr<u32>(far, 18) ^ (far >> 3);
-    store<u32>(words + i, load<u32>(words + i - 64) + s0 + load<u32>(words + i - 28) + s1);
-  }
-  for (let i: usize = 0; i < 256; i += 4) store<u32>(PADDING_64 + i, load<u32>(words + i) + load<u32>(ROUND + i));
+  store<u32>(PADDING_64, 0x80000000);
+  store<u32>(PADDING_64, 512, 60);
+  completeSchedule(PADDING_64);
 }
 
 if (ASC_FEATURE_SIMD) fillPadding64();

@@ -1,6 +1,6 @@
 /** SHA-256 of four messages of 65 bytes, a prefix and two halves of 32 that stand anywhere: the nodes of a trie. */
-import { ROUND } from './constants';
 import { beginPairs, compressScheduled } from './four';
+import { completeSchedule } from './one';
 
 /**
  * The schedules of the second block with the round constants, 64 words for each value of the one byte of the message in it: the
@@ -35,14 +35,7 @@ function fillSecond(): void {
     const words = SECOND + <usize>last * SECOND_BYTES;
     store<u32>(words, (last << 24) | 0x800000);
     store<u32>(words, 520, 60);
-    for (let i: usize = 64; i < SECOND_BYTES; i += 4) {
-      const near = load<u32>(words + i - 8);
-      const far = load<u32>(words + i - 60);
-      const s1 = rotr<u32>(near, 17) ^ rotr<u32>(near, 19) ^ (near >> 10);
-      const s0 = rotr<u32>(far, 7) ^ rotr<u32>(far, 18) ^ (far >> 3);
-      store<u32>(words + i, load<u32>(words + i - 64) + s0 + load<u32>(words + i - 28) + s1);
-    }
-    for (let i: usize = 0; i < SECOND_BYTES; i += 4) store<u32>(words + i, load<u32>(words + i) + load<u32>(ROUND + i));
+    completeSchedule(words);
   }
 }
 
