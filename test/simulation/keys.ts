@@ -8,7 +8,7 @@ import {
   voteSignBytes,
 } from '../../actors/pocket/chain/consensus.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
-import { quorumOf, type Validator, type ValidatorSet, validatorSet } from '../../actors/pocket/chain/validators.ts';
+import { isQuorumOf, type Validator, type ValidatorSet, validatorSet } from '../../actors/pocket/chain/validators.ts';
 import { hotpokt, type Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import { publicKeyOf, sign, verify } from '../../wasm/ed25519.ts';
 
@@ -34,7 +34,7 @@ export function keysOf(count: number): { validators: ValidatorSet; seeds: Map<st
     const publicKey = publicKeyOf(seedOf(index));
     const address = addressOf(publicKey);
     seeds.set(toHex(address), seedOf(index));
-    list.push({ address, publicKey, serviceUrl: `node${index}:1` });
+    list.push({ address, publicKey, serviceUrl: `node${index}:1`, power: 1n });
   }
   return { validators: validatorSet(list), seeds };
 }
@@ -66,7 +66,7 @@ export function modelKeys(count: number): Keys {
     verify: isValid,
     verifyQc(qc, set, networkId) {
       const signers = new Set(qc.signatures.map(({ address }) => toHex(address)));
-      const enough = signers.size === qc.signatures.length && signers.size >= quorumOf(set.list.length);
+      const enough = signers.size === qc.signatures.length && isQuorumOf(set, qc.signatures);
       if (!enough || !signaturesFit(qc, set, networkId, isValid)) throw new Error('invalid certificate');
     },
   };

@@ -82,10 +82,10 @@ export class SimulatedNode {
 
   start() {
     if (this.state) return;
-    const { keys, settings } = this.#world;
+    const { settings } = this.#world;
     const { rules, manual, address, signer } = this.options;
     const record = signer === 'signs anything' ? UNSIGNED_STATE : this.disk.safety;
-    const own = { ...settings, networkId: NETWORK_ID, self: address, validators: keys.validators };
+    const own = { ...settings, networkId: NETWORK_ID, self: address };
     const begun = begin({ settings: own, rules, tip: this.disk.tip(), record, manual, mempool: 0 }, this.#now());
     this.state = begun.state;
     this.#perform(begun.effects);
@@ -183,7 +183,7 @@ export class SimulatedNode {
         return { kind: 'executed', id };
       case 'commit':
         disk.commit(ask.blockHash, ask.commitQc);
-        return { kind: 'committed', id };
+        return { kind: 'committed', id, validators: disk.tip().validators };
       case 'load':
         return { kind: 'block', id, block: disk.find(ask.blockHash) };
       case 'tip':

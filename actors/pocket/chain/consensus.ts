@@ -15,7 +15,7 @@ import {
 import { ConsensusSignBytesSchema, HotstuffMessageSchema, QuorumCertificateSchema } from './gen/consensus_pb.ts';
 import { compareBytes, fromHex, toHex } from './hex.ts';
 import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES, SIGNATURE_BYTES } from './sizes.ts';
-import { quorumOf, type Validator, type ValidatorSet } from './validators.ts';
+import { isQuorumOf, type Validator, type ValidatorSet } from './validators.ts';
 
 export const STEP_NEWROUND = 1;
 export const STEP_PREPARE = 2;
@@ -207,17 +207,20 @@ export function verifyConsensusMessage(message: ConsensusMessage, validators: Va
 }
 
 /**
- * Checks that more than two thirds of the validators, each counted once, voted for what the QC says.
+ * Checks that more than two thirds of the validators (of their powers), each counted once, voted for what the QC says.
  * @throws QC_DUPLICATE_SIGNER, QC_UNKNOWN_SIGNER, QC_TOO_FEW_SIGNERS, QC_SIGNATURE_INVALID
  */
 export function verifyQc(qc: QuorumCertificate, validators: ValidatorSet, networkId: string): void {
   const signers = knownSigners(qc, validators);
-  const needed = quorumOf(validators.list.length);
-  if (signers.size < needed) {
-    throw new CodedError('QC_TOO_FEW_SIGNERS', `a QC of this network needs ${needed} signers`, {
-      signers: signers.size,
-      needed,
-    });
+  if (!isQuorumOf(validators, qc.signatures)) {
+    throw new CodedError(
+      'QC_TOO_FEW_SIGNERS',
+      'a QC needs more than two thirds of the validators, or of their stakes',
+      {
+        signers: signers.size,
+        validators: validators.list.length,
+      },
+    );
   }
   const { height, round, step, blockHash } = qc;
   const signed = voteSignBytes({ networkId, height, round, step, blockHash });

@@ -9,7 +9,6 @@ import {
 } from '../chain/consensus.ts';
 import { type Genesis, parseGenesis } from '../chain/genesis.ts';
 import { equalBytes, toHex } from '../chain/hex.ts';
-import { quorumOf, type ValidatorSet, validatorSet } from '../chain/validators.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
@@ -37,7 +36,6 @@ const TIMED: Partial<Record<Ask['kind'], string>> = {
 class Shell {
   readonly #context: Context<typeof consensusProtocol, ConsensusStart>;
   readonly #genesis: Genesis;
-  readonly #validators: ValidatorSet;
   readonly #peers: Peers;
   readonly #reporter: Reporter;
   readonly #timers = new Map<TimerName, () => void>();
@@ -51,7 +49,6 @@ class Shell {
   constructor(context: Context<typeof consensusProtocol, ConsensusStart>) {
     this.#context = context;
     this.#genesis = parseGenesis(context.config.genesis);
-    this.#validators = validatorSet(this.#genesis.validators);
     this.#peers = {
       signer: context.peer(signerProtocol),
       persistence: context.peer(persistenceProtocol),
@@ -77,7 +74,11 @@ class Shell {
     this.#state = state;
     const facts = { height: state.height, round: state.view.round, validator: state.selfHex, manual };
     if (state.isValidator) log.info(facts, 'consensus started');
-    else log.warn(facts, 'the key of this node is no validator of the genesis: it takes no part in consensus');
+    else
+      log.warn(
+        facts,
+        'the key of this node is not a validator now: it follows the chain, and takes no part in consensus',
+      );
     this.#perform(effects);
   }
 
@@ -135,8 +136,8 @@ class Shell {
   }
 
   #hasQuorum(): boolean {
-    const own = this.#running().isValidator ? 1 : 0;
-    return this.#connected + own >= quorumOf(this.#validators.list.length);
+    const { isValidator, validators } = this.#running();
+    return 3 * (this.#connected + (isValidator ? 1 : 0)) > 2 * validators.list.length;
   }
 
   stop() {
@@ -150,7 +151,7 @@ class Shell {
       const message = decodeConsensusMessage(bytes);
       const reason = this.#refusal(from, message);
       if (!reason) {
-        verifyConsensusMessage(message, this.#validators);
+        verifyConsensusMessage(message, this.#running().validators);
         return message;
       }
       this.#reporter.report({ fact: 'drop', reason });
@@ -181,7 +182,6 @@ class Shell {
     return {
       networkId,
       self,
-      validators: this.#validators,
       blockInterval_ms,
       emptyBlockInterval_ms,
       maxBlockBytes,

@@ -65,7 +65,7 @@ function receiveAhead(s: State, sender: string, message: ConsensusMessage) {
 function hold(s: State, sender: string, message: ConsensusMessage) {
   const { height, round, step, type } = message;
   if (type === MESSAGE_PROPOSE && step >= STEP_PREPARE) {
-    const leader = leaderOf(s.settings.validators, height, round);
+    const leader = leaderOf(s.validators, height, round);
     if (!equalBytes(leader.address, message.address)) return drop(s, 'not_leader');
   }
   const messages = s.buffer.get(sender) ?? new Map<number, ConsensusMessage>();

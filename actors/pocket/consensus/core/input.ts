@@ -26,7 +26,7 @@ export type Input =
   | { kind: 'signed'; id: number; signature: Uint8Array }
   | { kind: 'proposed'; id: number; block: Uint8Array }
   | { kind: 'executed'; id: number }
-  | { kind: 'committed'; id: number }
+  | { kind: 'committed'; id: number; validators: Tip['validators'] }
   /** From the database or from another validator; null: not known there. */
   | { kind: 'block'; id: number; block: Uint8Array | null }
   | { kind: 'blocks'; id: number; blocks: SyncedBlock[] }

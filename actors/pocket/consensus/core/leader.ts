@@ -33,7 +33,7 @@ export function receiveVote(s: State, message: ConsensusMessage) {
   if (view.lead.certificates.has(step)) return drop(s, 'vote_late');
   const votes = s.rules.collect(view.lead.votes.get(step) ?? [], { address, signature });
   view.lead.votes.set(step, votes);
-  if (!s.rules.isQuorum(votes.length, s.settings.validators.list.length)) return;
+  if (!s.rules.isQuorum(s.validators, votes)) return;
   const certified = certificateOf(s, { height: s.height, round: view.round, step, blockHash, signatures: votes });
   view.lead.certificates.set(step, certified);
   if (step === STEP_COMMIT) decide(s, certified);
@@ -50,7 +50,7 @@ export function leadOn(s: State) {
 
 function plan(s: State): NonNullable<State['view']['lead']['plan']> | null {
   const { newRounds } = s.view;
-  if (!s.rules.isQuorum(newRounds.length, s.settings.validators.list.length)) return null;
+  if (!s.rules.isQuorum(s.validators, newRounds)) return null;
   const reported = newRounds.map((one) => one.prepareQc).filter((one): one is Certified => one !== null);
   if (s.prepareQc) reported.push(s.prepareQc);
   const prepareQc = s.rules.highest(reported);

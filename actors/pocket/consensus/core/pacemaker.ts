@@ -1,26 +1,27 @@
 import { MESSAGE_PROPOSE, STEP_DECIDE, STEP_NEWROUND } from '../../chain/consensus.ts';
-import { toHex } from '../../chain/hex.ts';
-import { leaderOf } from '../../chain/validators.ts';
+import { fromHex, toHex } from '../../chain/hex.ts';
+import { exceedsFaults, leaderOf, type ValidatorSet, validatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 import type { ViewCause } from './effect.ts';
-import { cancelTimer, forget, placeOf, report, type Settings, type State, setTimer, type View } from './state.ts';
+import { cancelTimer, forget, placeOf, report, type State, setTimer, type View } from './state.ts';
 
 /** A round that failed gets half as much time again. */
 const TIMEOUT_GROWTH = 1.5;
 /** Rounds in which growth is computed; beyond, any cap is long reached. */
 const MAX_EXPONENT = 40;
 
-/** More validators than this cannot all be faulty. */
-function toleratedFaults(n: number): number {
-  return Math.floor((n - 1) / 3);
-}
-
-export function newView(settings: Settings, height: bigint, round: number, now_ms: number): View {
-  const leader = leaderOf(settings.validators, height, round);
+export function newView(
+  validators: ValidatorSet,
+  selfHex: string,
+  height: bigint,
+  round: number,
+  now_ms: number,
+): View {
+  const leader = leaderOf(validators, height, round);
   return {
     round,
     leader,
-    leads: toHex(leader.address) === toHex(settings.self),
+    leads: toHex(leader.address) === selfHex,
     entered_ms: now_ms,
     started: false,
     timed: false,
@@ -36,7 +37,7 @@ export function newView(settings: Settings, height: bigint, round: number, now_m
 
 /** Enters a round of the height and starts it. What the round before asked for is not waited for any more. */
 export function enterView(s: State, round: number, cause: ViewCause) {
-  s.view = newView(s.settings, s.height, round, s.now_ms);
+  s.view = newView(s.validators, s.selfHex, s.height, round, s.now_ms);
   s.rounds.set(s.selfHex, round);
   forget(s, 'sign', 'propose');
   cancelTimer(s, 'view');
@@ -51,6 +52,9 @@ export function enterHeight(s: State, tip: Tip) {
   s.lastDecide = s.view.said.get(placeOf({ type: MESSAGE_PROPOSE, step: STEP_DECIDE })) ?? null;
   s.tip = tip;
   s.height = tip.height + 1n;
+  s.voters = validatorSet(tip.voters);
+  s.validators = validatorSet(tip.validators);
+  s.isValidator = s.validators.byAddress(s.selfHex) !== undefined;
   s.prepareQc = null;
   s.lockedQc = null;
   s.decided = null;
@@ -87,11 +91,21 @@ export function noteRound(s: State, sender: string, round: number) {
  * started when as many others have started it.
  */
 export function followOthers(s: State) {
-  const others = [...s.rounds].filter(([sender]) => sender !== s.selfHex).map(([, round]) => round);
-  const reached = others.sort((a, b) => b - a)[toleratedFaults(s.settings.validators.list.length)];
-  if (reached === undefined) return;
+  const reached = roundOfOthers(s);
+  if (reached === null) return;
   if (reached > s.view.round) enterView(s, reached, 'jump');
   else if (reached === s.view.round && !s.view.started) s.view.started = true;
+}
+
+/** The highest round that more validators have reached than may be faulty; null if so many were not heard. */
+function roundOfOthers(s: State): number | null {
+  const others = [...s.rounds].filter(([sender]) => sender !== s.selfHex).sort(([, a], [, b]) => b - a);
+  const heard: { address: Uint8Array }[] = [];
+  for (const [sender, round] of others) {
+    heard.push({ address: fromHex(sender) });
+    if (exceedsFaults(s.validators, heard)) return round;
+  }
+  return null;
 }
 
 /**
@@ -102,8 +116,11 @@ export function followOthers(s: State) {
 export function timeView(s: State) {
   const { view } = s;
   if (view.timed) return;
-  const here = [...s.rounds.values()].filter((round) => round >= view.round).length;
-  const quorum = s.rules.isQuorum(here, s.settings.validators.list.length);
+  const here = [...s.rounds].filter(([, round]) => round >= view.round);
+  const quorum = s.rules.isQuorum(
+    s.validators,
+    here.map(([sender]) => ({ address: fromHex(sender) })),
+  );
   if (!quorum && view.proposals.size === 0 && ![...view.said.values()].includes(null)) return;
   view.timed = true;
   setTimer(s, 'view', viewTimeout_ms(s));

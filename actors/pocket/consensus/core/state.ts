@@ -11,9 +11,8 @@ import type { Certified, Rules } from './rules.ts';
 /** What does not change while the actor lives. */
 export interface Settings {
   readonly networkId: string;
-  /** 20 bytes. A node whose key is no validator's follows the chain and says nothing. */
+  /** 20 bytes. While it is no validator's, the node follows the chain and says nothing. */
   readonly self: Uint8Array;
-  readonly validators: ValidatorSet;
   readonly blockInterval_ms: number;
   readonly emptyBlockInterval_ms: number;
   readonly maxBlockBytes: number;
@@ -108,7 +107,11 @@ export interface State {
   readonly settings: Settings;
   readonly rules: Rules;
   readonly selfHex: string;
-  readonly isValidator: boolean;
+  /** Who decided the tip: a certificate of it is theirs. */
+  voters: ValidatorSet;
+  /** Who decides this height. */
+  validators: ValidatorSet;
+  isValidator: boolean;
   now_ms: number;
   out: Effect[];
   nextNumber: number;

@@ -1,6 +1,7 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { STEP_NEWROUND } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
+import { validatorSet } from '../../chain/validators.ts';
 import { nextSource, others, searched } from './blocks.ts';
 import { catchUp, fetched, refused } from './catchup.ts';
 import { certify } from './certificates.ts';
@@ -49,11 +50,14 @@ function initialState(start: Start, now_ms: number): State {
   const { settings, rules, tip, manual, mempool } = start;
   const height = tip.height + 1n;
   const selfHex = toHex(settings.self);
+  const validators = validatorSet(tip.validators);
   return {
     settings,
     rules,
     selfHex,
-    isValidator: settings.validators.byAddress(selfHex) !== undefined,
+    voters: validatorSet(tip.voters),
+    validators,
+    isValidator: validators.byAddress(selfHex) !== undefined,
     now_ms,
     out: [],
     nextNumber: 1,
@@ -63,7 +67,7 @@ function initialState(start: Start, now_ms: number): State {
     timers: new Map(),
     tip,
     height,
-    view: newView(settings, height, 0, now_ms),
+    view: newView(validators, selfHex, height, 0, now_ms),
     prepareQc: null,
     lockedQc: null,
     decided: null,
@@ -130,7 +134,7 @@ function answered(s: State, input: Answer) {
     case 'executed':
       return executed(s, question);
     case 'committed':
-      return committed(s);
+      return committed(s, input.validators);
     case 'block':
       if (question.kind === 'load' || question.kind === 'fetchBlock') searched(s, question, input.block);
       return;
