@@ -74,6 +74,8 @@ export const CHAIN_ERRORS = {
   STATE_MALFORMED: 'A value for the state tries has a field of the wrong form.',
 
   VALIDATORS_INVALID: 'A validator set is empty, too large, or has two validators with one address.',
+  SORTITION_INVALID:
+    'A leader election was asked for with a stake, a height, a VRF output or a number of candidates that cannot be.',
   GENESIS_INVALID:
     'The genesis file has a wrong entry; the message names its path, its value and what to write instead.',
   GENESIS_DUPLICATE_ADDRESS: 'An address stands twice in one list of the genesis file.',
