@@ -7,6 +7,7 @@ import {
   verifyQc,
   voteSignBytes,
 } from '../../actors/pocket/chain/consensus.ts';
+import { VRF_PROOF_BYTES, vrfProve, vrfVerify } from '../../actors/pocket/chain/ecvrf.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
 import { isQuorumOf, type Validator, type ValidatorSet, validatorSet } from '../../actors/pocket/chain/validators.ts';
 import { hotpokt, type Rules } from '../../actors/pocket/consensus/core/rules.ts';
@@ -18,6 +19,9 @@ export interface Keys {
   sign(address: Uint8Array, bytes: Uint8Array): Uint8Array;
   verify(address: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean;
   verifyQc: Rules['verifyQc'];
+  /** A VRF proof, and its output or null. */
+  prove(address: Uint8Array, input: Uint8Array): Uint8Array;
+  draw: Rules['draw'];
 }
 
 export const NETWORK_ID = 'simulation';
@@ -48,6 +52,8 @@ export function realKeys(count: number): Keys {
     verify: (address, bytes, signature) =>
       verify(validators.byAddress(toHex(address))?.publicKey ?? new Uint8Array(32), bytes, signature),
     verifyQc,
+    prove: (address, input) => vrfProve(seeds.get(toHex(address))!, input),
+    draw: ({ publicKey }, input, proof) => vrfVerify(publicKey, input, proof),
   };
 }
 
@@ -69,6 +75,14 @@ export function modelKeys(count: number): Keys {
       const enough = signers.size === qc.signatures.length && isQuorumOf(set, qc.signatures);
       if (!enough || !signaturesFit(qc, set, networkId, isValid)) throw new Error('invalid certificate');
     },
+    prove: (address, input) => {
+      const output = signatureOf(address, input);
+      return Uint8Array.from([...output, ...output.subarray(0, VRF_PROOF_BYTES - output.length)]);
+    },
+    draw: ({ address }, input, proof) => {
+      const output = proof.slice(0, 64);
+      return isValid(address, input, output) ? output : null;
+    },
   };
 }
 
@@ -86,7 +100,7 @@ export function signaturesFit(
 }
 
 export function rulesWith(keys: Keys, changes: Partial<Rules> = {}): Rules {
-  return { ...hotpokt, verifyQc: keys.verifyQc, ...changes };
+  return { ...hotpokt, verifyQc: keys.verifyQc, draw: keys.draw, ...changes };
 }
 
 /** What the shell of a node does before its core sees a message. */

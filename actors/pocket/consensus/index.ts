@@ -14,6 +14,7 @@ import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
 import { failure, heightTrace, type Peers, persist, put } from './asking.ts';
 import type { ConsensusStart } from './config.ts';
+import { votersAt } from './core/certificates.ts';
 import type { Ask, Effect, Fact } from './core/effect.ts';
 import { isStale } from './core/inbox.ts';
 import type { Input, TimerName } from './core/input.ts';
@@ -151,7 +152,7 @@ class Shell {
       const message = decodeConsensusMessage(bytes);
       const reason = this.#refusal(from, message);
       if (!reason) {
-        verifyConsensusMessage(message, this.#running().validators);
+        verifyConsensusMessage(message, votersAt(this.#running(), message.height));
         return message;
       }
       this.#reporter.report({ fact: 'drop', reason });
@@ -177,7 +178,7 @@ class Shell {
   }
 
   #settings(self: Uint8Array): Settings {
-    const { networkId, blockInterval_ms, emptyBlockInterval_ms, maxBlockBytes } = this.#genesis;
+    const { networkId, blockInterval_ms, emptyBlockInterval_ms, maxBlockBytes, leaderElection } = this.#genesis;
     const { timeout_ms, timeout_cap_ms, resend_ms, max_clock_drift_ms } = this.#context.config.consensus;
     return {
       networkId,
@@ -189,6 +190,7 @@ class Shell {
       timeoutCap_ms: timeout_cap_ms,
       resend_ms,
       maxClockDrift_ms: max_clock_drift_ms,
+      election: leaderElection,
     };
   }
 
@@ -226,7 +228,7 @@ class Shell {
   }
 
   #announce(fact: Fact) {
-    if (fact.fact !== 'view') return;
+    if (fact.fact !== 'view' && fact.fact !== 'elected') return;
     const { height, round, leader } = fact;
     this.#context.emit('view', { height, round, leader });
   }

@@ -67,7 +67,7 @@ function initialState(start: Start, now_ms: number): State {
     timers: new Map(),
     tip,
     height,
-    view: newView(validators, selfHex, height, 0, now_ms),
+    view: newView({ settings, validators, selfHex, height, now_ms }, 0),
     prepareQc: null,
     lockedQc: null,
     decided: null,
@@ -78,6 +78,7 @@ function initialState(start: Start, now_ms: number): State {
     rounds: new Map(),
     buffer: new Map(),
     verified: new Map(),
+    commitVotes: new Map(),
     lastDecide: null,
     mempool,
     manual,
@@ -129,6 +130,9 @@ function answered(s: State, input: Answer) {
   switch (input.kind) {
     case 'signed':
       return signed(s, input.signature);
+    case 'proved':
+      s.view.proof = input.proof;
+      return;
     case 'proposed':
       return proposed(s, input.block);
     case 'executed':
