@@ -47,6 +47,15 @@ export const CHAIN_ERRORS = {
   QC_TOO_FEW_SIGNERS: 'The quorum certificate has not more than two thirds of the validators.',
   QC_SIGNATURE_INVALID: 'A signature in the quorum certificate is wrong.',
 
+  TIMEOUT_MALFORMED: 'The bytes are not a timeout certificate, or a field of it has the wrong form.',
+  TIMEOUT_NOT_CANONICAL: 'The bytes are a timeout certificate, but not in its one canonical encoding.',
+  TIMEOUT_TOO_LARGE: 'The timeout certificate is larger than one may be.',
+  TIMEOUT_VERSION_UNSUPPORTED:
+    'The timeout certificate is of a version that this node does not know: upgrade the node.',
+  TIMEOUT_UNKNOWN_SIGNER: 'A signer of the timeout certificate is not a validator.',
+  TIMEOUT_TOO_FEW_SIGNERS: 'The timeout certificate has not more than two thirds of the validators.',
+  TIMEOUT_SIGNATURE_INVALID: 'A signature in the timeout certificate is wrong.',
+
   CERTIFICATE_MALFORMED: 'The bytes are not a stream certificate, or a field of it has the wrong form.',
   CERTIFICATE_NOT_CANONICAL: 'The bytes are a stream certificate, but not in its one canonical encoding.',
   CERTIFICATE_TOO_LARGE: 'The stream certificate is larger than one may be.',

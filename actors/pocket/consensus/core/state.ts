@@ -4,6 +4,7 @@ import type { ConsensusMessage, PartialSignature } from '../../chain/consensus.t
 import type { LeaderElection } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
 import type { Candidate } from '../../chain/sortition.ts';
+import type { RoundEntry } from '../../chain/timeout-certificate.ts';
 import type { Validator, ValidatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 import type { CommitVote } from './attendance.ts';
@@ -52,8 +53,7 @@ export interface Proposal {
 }
 
 /** A validator that entered the view, and the prepareQC of this height that it reports. */
-interface NewRound {
-  readonly address: Uint8Array;
+interface NewRound extends RoundEntry {
   readonly prepareQc: Certified | null;
 }
 
