@@ -384,7 +384,7 @@ test('a refusal of the signer is silence in that step and nothing more', () => {
   const node = new Harness(replica!);
   node.refuse = ({ type }) => (type === MESSAGE_VOTE ? 'SIGN_CONFLICT' : null);
   node.take(prepare(block()));
-  for (let i = 0; i < 3; i++) node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')! });
+  for (let i = 0; i < 3; i++) node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')!.token });
   assert.equal(node.votes(STEP_PREPARE).length, 0);
   assert.equal(node.facts.filter(({ fact }) => fact === 'refused').length, 1);
 });
@@ -395,7 +395,7 @@ test('a failure of another kind is tried again at the next tick', () => {
   node.refuse = ({ type }) => (type === MESSAGE_VOTE && failures-- > 0 ? 'SIGNER_RECORD_IO' : null);
   node.take(prepare(block()));
   assert.equal(node.votes(STEP_PREPARE).length, 0);
-  node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')! });
+  node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')!.token });
   assert.equal(node.votes(STEP_PREPARE).length, 1);
 });
 
