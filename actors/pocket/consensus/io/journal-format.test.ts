@@ -23,6 +23,8 @@ const message: fc.Arbitrary<ConsensusMessage> = record({
   block: maybe,
   justify: maybe,
   proof: maybe,
+  timeout: maybe,
+  proof: maybe,
   address: bytes,
   signature: bytes,
   networkId: fc.string(),
