@@ -1,5 +1,13 @@
 import { CodedError, hasCode, INTERNAL_ERROR, toErrorRecord } from '../../../runtime/errors.ts';
-import { type Block, decodeBlock, decodeHeader, encodeBlock, encodeHeader, type Header } from '../chain/block.ts';
+import {
+  type Block,
+  decodeBlock,
+  decodeHeader,
+  encodeBlock,
+  encodeHeader,
+  HASH_BYTES,
+  type Header,
+} from '../chain/block.ts';
 import { toHex } from '../chain/hex.ts';
 import { transactionHash } from '../chain/transaction.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
@@ -13,9 +21,10 @@ import {
   STATE_HASHES_BYTES,
   TRANSACTION_OVERHEAD_BYTES,
 } from './core/header.ts';
-import { applyBlock, type StateView, selectTransactions, stateView, touchedKeys } from './core/ledger.ts';
+import { applyBlock, selectTransactions } from './core/ledger.ts';
 import { type Prepared, prepare } from './core/prepared.ts';
 import type { LedgerRules } from './core/rules.ts';
+import { type StateView, stateView, touchedKeys } from './core/view.ts';
 import type { MempoolKeeper, UtilityContext } from './keeper.ts';
 import type { UtilityMetrics } from './metrics.ts';
 import type { Verifier } from './verifier.ts';
@@ -47,10 +56,10 @@ export class Blocks {
     const stop = this.#metrics.propose_seconds.startTimer();
     const candidates = this.#candidates(terms);
     const { parent, view } = await this.#read(terms.parent, candidates, terms.proposer, trace);
-    checkProposal(terms, parent);
+    checkProposal(terms, parent, this.#rules);
     const chosen = selectTransactions(view, candidates, this.#rules, terms.height);
     const transactions = chosen.map(({ bytes }) => bytes);
-    const draft = draftHeader(terms, parent, transactions, this.#rules);
+    const draft = draftHeader(terms, parent.stateHash, transactions, this.#rules);
     const staged = await this.#stage(draft, view, chosen, trace);
     this.#metrics.blockTransactions.observe(chosen.length);
     stop();
@@ -65,7 +74,7 @@ export class Blocks {
     const prepared = await this.#examine(block);
     const { parentHash, proposerAddress } = block.header;
     const { parent, view } = await this.#read(parentHash, prepared, proposerAddress, trace);
-    checkSuccession(block.header, parent);
+    checkSuccession(block.header, parent, this.#rules);
     const { blockHash } = await this.#stage(block.header, view, prepared, trace).catch((error: unknown) => {
       const invalid = hasCode(error, 'STATE_HASH_MISMATCH') || hasCode(error, 'HEADER_INVALID');
       throw invalid ? blockInvalid(error) : error;
@@ -77,7 +86,7 @@ export class Blocks {
 
   /** The oldest of the mempool that fit, whatever persistence will add to the header. */
   #candidates(terms: ProposalTerms): Prepared[] {
-    const empty = draftHeader(terms, { height: 0n, timestamp_ms: 0n, stateHash: new Uint8Array(32) }, [], this.#rules);
+    const empty = draftHeader(terms, new Uint8Array(HASH_BYTES), [], this.#rules);
     const room = this.#rules.maxBlockBytes - encodeHeader(empty).length - STATE_HASHES_BYTES;
     const { max_proposed_transactions } = this.#context.config.utility;
     return this.#keeper.mempool.candidates(room, max_proposed_transactions, TRANSACTION_OVERHEAD_BYTES);
@@ -109,9 +118,14 @@ export class Blocks {
     proposer: Uint8Array,
     trace: string,
   ): Promise<{ parent: Parent; view: StateView }> {
+    const persistence = this.#context.peer(persistenceProtocol);
     const keys = touchedKeys(transactions, proposer);
-    const read = await this.#context.peer(persistenceProtocol).ask('read', { at, ...keys }, { trace });
-    return { parent: read, view: stateView(read) };
+    const [read, validators] = await Promise.all([
+      persistence.ask('read', { at, ...keys }, { trace }),
+      persistence.ask('validators', { at }, { trace }),
+    ]);
+    const view = stateView(read, validators);
+    return { parent: { ...read, validators: view.validators }, view };
   }
 
   #stage(header: Header, view: StateView, transactions: readonly Prepared[], trace: string) {

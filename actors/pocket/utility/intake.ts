@@ -5,9 +5,9 @@ import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { admit, checkDuplicate, type TipView } from './core/admission.ts';
 import { isForGood, RESULT_DUPLICATE, RESULT_OK, resultOf } from './core/codes.ts';
-import { stateView } from './core/ledger.ts';
 import { checkTerms, type Prepared, prepare } from './core/prepared.ts';
 import type { LedgerRules } from './core/rules.ts';
+import { byAddress } from './core/view.ts';
 import type { MempoolKeeper, UtilityContext } from './keeper.ts';
 import type { UtilityMetrics } from './metrics.ts';
 import type { SubmitResult } from './protocol.ts';
@@ -262,7 +262,7 @@ export class Intake {
   }
 
   async #readTip(prepared: readonly Prepared[]): Promise<TipView> {
-    if (prepared.length === 0) return { height: 0n, accounts: new Map(), pools: new Map(), replayed: new Set() };
+    if (prepared.length === 0) return { height: 0n, accounts: new Map(), replayed: new Set() };
     const senders = new Map(prepared.map(({ sender, transaction }) => [sender, transaction.message.from]));
     const read = await this.#context.peer(persistenceProtocol).ask('read', {
       at: null,
@@ -270,7 +270,7 @@ export class Intake {
       pools: [],
       replayKeys: prepared.map(({ replayKey }) => replayKey),
     });
-    return { ...stateView(read), height: read.height };
+    return { height: read.height, accounts: byAddress(read.accounts), replayed: new Set(read.replayed.map(toHex)) };
   }
 
   /**

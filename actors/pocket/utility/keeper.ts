@@ -4,10 +4,10 @@ import type { MessageOf } from '../../../runtime/protocol.ts';
 import { toHex } from '../chain/hex.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import type { UtilityStart } from './config.ts';
-import { stateView } from './core/ledger.ts';
 import { type Dropped, Mempool } from './core/mempool.ts';
 import { RecentBlocks } from './core/recent.ts';
 import type { LedgerRules } from './core/rules.ts';
+import { byAddress } from './core/view.ts';
 import type { UtilityMetrics } from './metrics.ts';
 import type { UtilityProtocol } from './protocol.ts';
 
@@ -67,9 +67,9 @@ export class MempoolKeeper {
         pools: [],
         replayKeys: page.map(({ replayKey }) => replayKey),
       });
-      const view = stateView(read);
-      this.mempool.removeCommitted(view.replayed);
-      for (const sender of senders.keys()) this.#dropUnpayable(sender, view.accounts.get(sender) ?? 0n);
+      const balances = byAddress(read.accounts);
+      this.mempool.removeCommitted(read.replayed.map(toHex));
+      for (const sender of senders.keys()) this.#dropUnpayable(sender, balances.get(sender) ?? 0n);
     }
     this.announce();
   }

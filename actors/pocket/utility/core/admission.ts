@@ -1,12 +1,13 @@
 import { CodedError } from '../../../../runtime/errors.ts';
-import { costOf, type StateView } from './ledger.ts';
+import { costOf } from './ledger.ts';
 import type { Mempool } from './mempool.ts';
 import type { Prepared } from './prepared.ts';
 import type { RecentBlocks } from './recent.ts';
 import type { LedgerRules } from './rules.ts';
+import type { StateView } from './view.ts';
 
 /** The state that a batch of admissions is judged by: read at a height, with the blocks since laid over it. */
-export interface TipView extends StateView {
+export interface TipView extends Pick<StateView, 'accounts' | 'replayed'> {
   readonly height: bigint;
 }
 

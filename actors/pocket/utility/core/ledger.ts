@@ -5,17 +5,10 @@ import type { AccountRow, ChangeSet, ReceiptRow } from '../../persistence/protoc
 import { RESULT_INSUFFICIENT_FUNDS, RESULT_OK } from './codes.ts';
 import { checkTerms, type Prepared } from './prepared.ts';
 import type { LedgerRules } from './rules.ts';
+import type { StateView } from './view.ts';
 
 const FEES = toHex(POOL_FEE_COLLECTOR);
 const DAO = toHex(POOL_DAO);
-
-/** The parent's state, for the keys that a block touches. Hex addresses; an absent balance is zero. */
-export interface StateView {
-  readonly accounts: ReadonlyMap<string, bigint>;
-  readonly pools: ReadonlyMap<string, bigint>;
-  /** Hex replay keys that were committed and are remembered. */
-  readonly replayed: ReadonlySet<string>;
-}
 
 /** What the ledger needs of a block. The signatures of its transactions are verified by the caller. */
 export interface LedgerBlock {
@@ -168,39 +161,4 @@ export function selectTransactions(
 /** What a transaction takes from its sender. */
 export function costOf(prepared: Prepared, rules: LedgerRules): bigint {
   return prepared.transaction.message.amount + rules.sendFee;
-}
-
-/** The keys that applying a block reads. */
-export interface TouchedKeys {
-  readonly accounts: Uint8Array[];
-  readonly pools: Uint8Array[];
-  readonly replayKeys: Uint8Array[];
-}
-
-export function touchedKeys(transactions: readonly Prepared[], proposer: Uint8Array): TouchedKeys {
-  const accounts = new Map([[toHex(proposer), proposer]]);
-  for (const { sender, recipient, transaction } of transactions) {
-    accounts.set(sender, transaction.message.from);
-    accounts.set(recipient, transaction.message.to);
-  }
-  return {
-    accounts: [...accounts.values()],
-    pools: [POOL_FEE_COLLECTOR, POOL_DAO],
-    replayKeys: transactions.map(({ replayKey }) => replayKey),
-  };
-}
-
-/** Builds the view from what persistence read. */
-export function stateView(read: {
-  accounts: readonly AccountRow[];
-  pools: readonly AccountRow[];
-  replayed: readonly Uint8Array[];
-}): StateView {
-  const byAddress = (rows: readonly AccountRow[]) =>
-    new Map(rows.map(({ address, amount }) => [toHex(address), amount]));
-  return {
-    accounts: byAddress(read.accounts),
-    pools: byAddress(read.pools),
-    replayed: new Set(read.replayed.map(toHex)),
-  };
 }

@@ -1,5 +1,5 @@
 import { CodedError } from '../../../../runtime/errors.ts';
-import type { Genesis } from '../../chain/genesis.ts';
+import { type Genesis, maxValidators } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
 import { POOLS } from '../../chain/pools.ts';
 
@@ -19,11 +19,13 @@ export interface LedgerRules {
   readonly sendFee: bigint;
   /** Whole percent of a block's fees that its proposer gets; the rest is the DAO's. */
   readonly proposerPercentage: bigint;
+  /** Most validators that decide one height. */
+  readonly validatorLimit: number;
   /** Hex addresses that nobody can sign for. */
   readonly poolAddresses: ReadonlySet<string>;
 }
 
-/** @throws CodedError UTILITY_PARAM_INVALID, and those of the validator set */
+/** @throws CodedError UTILITY_PARAM_INVALID */
 export function ledgerRules(genesis: Genesis): LedgerRules {
   return {
     networkId: genesis.networkId,
@@ -32,6 +34,7 @@ export function ledgerRules(genesis: Genesis): LedgerRules {
     allowV1Transactions: genesis.allowV1Transactions,
     sendFee: whole(genesis, 'message_send_fee', 2n ** 64n),
     proposerPercentage: whole(genesis, 'proposer_percentage_of_fees', 100n),
+    validatorLimit: maxValidators(genesis),
     poolAddresses: new Set(POOLS.map(({ address }) => toHex(address))),
   };
 }

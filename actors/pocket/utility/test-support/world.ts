@@ -3,6 +3,7 @@ import { CodedError } from '../../../../runtime/errors.ts';
 import type { ReplyOf, RequestOf } from '../../../../runtime/protocol.ts';
 import { type HostedActor, SingleThreadHost } from '../../../../runtime/single-thread.ts';
 import { sha256 } from '../../../../wasm/hash.ts';
+import type { Actor } from '../../chain/actor.ts';
 import { blockHash, decodeHeader, encodeHeader } from '../../chain/block.ts';
 import { parseGenesis } from '../../chain/genesis.ts';
 import { equalBytes, fromHex, toHex } from '../../chain/hex.ts';
@@ -30,6 +31,7 @@ interface State {
 /** What persistence does, in memory; it outlives the actors, as a database does. */
 export class Store {
   tip: State;
+  readonly validators: Actor[];
   readonly states = new Map<string, State>();
   readonly journal = new Map<string, { number: bigint; bytes: Uint8Array }>();
   journalWrites = 0;
@@ -39,7 +41,8 @@ export class Store {
   #journaled = 0n;
 
   constructor(genesis: string) {
-    const { accounts, pools } = parseGenesis(genesis);
+    const { accounts, pools, validators } = parseGenesis(genesis);
+    this.validators = validators;
     const byAddress = (rows: AccountRow[]) => new Map(rows.map(({ address, amount }) => [toHex(address), amount]));
     this.tip = {
       height: 0n,
@@ -157,7 +160,7 @@ function persistenceOf(store: Store) {
           };
         },
         read: (question) => store.read(question),
-        validators: () => ({ actors: [], voters: [] }),
+        validators: () => ({ actors: store.validators, voters: store.validators.map(({ address }) => address) }),
         stage: (question) => store.stage(question),
         commit: ({ blockHash }) => {
           const { height, hash, timestamp_ms, staged } = store.commit(blockHash);
