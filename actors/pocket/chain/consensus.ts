@@ -169,8 +169,13 @@ export function decodeConsensusMessage(bytes: Uint8Array): ConsensusMessage {
 }
 
 /** The bytes that the sender of a message signs. */
-export function consensusSignBytes(view: SignedView): Uint8Array {
-  const { networkId, type, height, round, step, blockHash, justify } = view;
+export function consensusSignBytes({ justify, ...view }: SignedView): Uint8Array {
+  return statementSignBytes({ ...view, justifyHash: justify && sha256(justify) });
+}
+
+/** The same, where of the QC that the message carried only the SHA-256 is known. */
+export function statementSignBytes(view: Omit<SignedView, 'justify'> & { justifyHash: Uint8Array | null }): Uint8Array {
+  const { networkId, type, height, round, step, blockHash, justifyHash } = view;
   return encodeCanonical(ConsensusSignBytesSchema, {
     domain: DOMAIN,
     networkId,
@@ -180,7 +185,7 @@ export function consensusSignBytes(view: SignedView): Uint8Array {
     round,
     step,
     ...(blockHash && { blockHash }),
-    ...(justify && { justifyHash: sha256(justify) }),
+    ...(justifyHash && { justifyHash }),
   });
 }
 

@@ -19,11 +19,13 @@ import {
   type Parent,
   type ProposalTerms,
   STATE_HASHES_BYTES,
+  signersOf,
   TRANSACTION_OVERHEAD_BYTES,
 } from './core/header.ts';
 import { applyBlock, selectTransactions } from './core/ledger.ts';
-import { type Prepared, prepare } from './core/prepared.ts';
+import { evidenceIn, type Prepared, prepare } from './core/prepared.ts';
 import type { LedgerRules } from './core/rules.ts';
+import { dueActors } from './core/staking.ts';
 import { type StateView, stateView, touchedKeys } from './core/view.ts';
 import type { MempoolKeeper, UtilityContext } from './keeper.ts';
 import type { UtilityMetrics } from './metrics.ts';
@@ -55,9 +57,10 @@ export class Blocks {
   async propose(terms: ProposalTerms, trace: string): Promise<{ block: Uint8Array; blockHash: Uint8Array }> {
     const stop = this.#metrics.propose_seconds.startTimer();
     const candidates = this.#candidates(terms);
-    const { parent, view } = await this.#read(terms.parent, candidates, terms.proposer, trace);
+    const { parent, view } = await this.#read(terms.parent, candidates, terms, trace);
     checkProposal(terms, parent, this.#rules);
-    const chosen = selectTransactions(view, candidates, this.#rules, terms.height);
+    const ledgerTerms = { ...terms, parentSigners: signersOf(terms.quorumCertificate) };
+    const chosen = selectTransactions(view, candidates, this.#rules, ledgerTerms);
     const transactions = chosen.map(({ bytes }) => bytes);
     const draft = draftHeader(terms, parent.stateHash, transactions, this.#rules);
     const staged = await this.#stage(draft, view, chosen, trace);
@@ -72,9 +75,10 @@ export class Blocks {
     const block = judged(() => decodeBlock(bytes));
     checkBlock(block, bytes.length, this.#rules);
     const prepared = await this.#examine(block);
-    const { parentHash, proposerAddress } = block.header;
-    const { parent, view } = await this.#read(parentHash, prepared, proposerAddress, trace);
+    const { parentHash, proposerAddress: proposer, height } = block.header;
+    const { parent, view } = await this.#read(parentHash, prepared, { proposer, height }, trace);
     checkSuccession(block.header, parent, this.#rules);
+    await this.#requireProven(prepared, view);
     const { blockHash } = await this.#stage(block.header, view, prepared, trace).catch((error: unknown) => {
       const invalid = hasCode(error, 'STATE_HASH_MISMATCH') || hasCode(error, 'HEADER_INVALID');
       throw invalid ? blockInvalid(error) : error;
@@ -112,10 +116,22 @@ export class Blocks {
     return judged(() => prepare(bytes, hash));
   }
 
+  /** Evidence is signed by a key that only the state knows. @throws CodedError BLOCK_INVALID */
+  async #requireProven(prepared: readonly Prepared[], { validators }: StateView): Promise<void> {
+    await this.#verifier.each(prepared, (one) => {
+      const evidence = evidenceIn(one);
+      if (evidence === null) return;
+      // Of a stranger the ledger says that it is one.
+      const offender = validators.get(toHex(evidence.address));
+      if (offender === undefined || this.#verifier.isProven(one, evidence, offender.publicKey)) return;
+      throw blockInvalid(new CodedError('EVIDENCE_SIGNATURE_INVALID', `the evidence ${one.hashHex} proves nothing`));
+    });
+  }
+
   async #read(
     at: Uint8Array,
     transactions: readonly Prepared[],
-    proposer: Uint8Array,
+    { proposer, height }: { proposer: Uint8Array; height: bigint },
     trace: string,
   ): Promise<{ parent: Parent; view: StateView }> {
     const persistence = this.#context.peer(persistenceProtocol);
@@ -124,13 +140,20 @@ export class Blocks {
       persistence.ask('read', { at, ...keys }, { trace }),
       persistence.ask('validators', { at }, { trace }),
     ]);
-    const view = stateView(read, validators);
+    // Who is paid out at the end of the block is known now; hardly any block has one.
+    const outputs = dueActors(validators.actors, height).map(({ output }) => output);
+    const paidOut = { at, accounts: outputs, pools: [], replayKeys: [] };
+    const due = outputs.length > 0 ? await persistence.ask('read', paidOut, { trace }) : { accounts: [] };
+    const view = stateView({ ...read, accounts: [...read.accounts, ...due.accounts] }, validators);
     return { parent: { ...read, validators: view.validators }, view };
   }
 
   #stage(header: Header, view: StateView, transactions: readonly Prepared[], trace: string) {
-    const ledgerBlock = { height: header.height, proposer: header.proposerAddress, transactions };
-    const { changes, receipts } = judged(() => applyBlock(view, ledgerBlock, this.#rules));
+    const { height, proposerAddress: proposer } = header;
+    const { changes, receipts } = judged(() => {
+      const parentSigners = signersOf(header.quorumCertificate);
+      return applyBlock(view, { height, proposer, parentSigners, transactions }, this.#rules);
+    });
     const bytes = transactions.map((transaction) => transaction.bytes);
     const block = { header: encodeHeader(header), transactions: bytes, changes, receipts };
     return this.#context.peer(persistenceProtocol).ask('stage', block, { trace });

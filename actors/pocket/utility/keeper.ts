@@ -5,8 +5,9 @@ import { toHex } from '../chain/hex.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import type { UtilityStart } from './config.ts';
 import { type Dropped, Mempool } from './core/mempool.ts';
+import { payersOf } from './core/prepared.ts';
 import { RecentBlocks } from './core/recent.ts';
-import type { LedgerRules } from './core/rules.ts';
+import { feeOf, type LedgerRules } from './core/rules.ts';
 import { byAddress } from './core/view.ts';
 import type { UtilityMetrics } from './metrics.ts';
 import type { UtilityProtocol } from './protocol.ts';
@@ -60,7 +61,7 @@ export class MempoolKeeper {
     const all = this.mempool.page(0, this.mempool.size);
     for (let at = 0; at < all.length; at += RECONCILE_PAGE) {
       const page = all.slice(at, at + RECONCILE_PAGE);
-      const senders = new Map(page.map(({ sender, transaction }) => [sender, transaction.message.from]));
+      const senders = payersOf(page);
       const read = await persistence.ask('read', {
         at: null,
         accounts: [...senders.values()],
@@ -101,7 +102,10 @@ export class MempoolKeeper {
   }
 
   #dropUnpayable(sender: string, balance: bigint): void {
-    this.#left('unpayable', this.mempool.dropUnpayable(sender, balance, this.#rules.sendFee));
+    this.#left(
+      'unpayable',
+      this.mempool.dropUnpayable(sender, balance, (one) => feeOf(this.#rules, one.transaction.message)),
+    );
   }
 
   #left(reason: string, dropped: readonly Dropped[]): void {

@@ -1,7 +1,8 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { ADDRESS_BYTES } from '../../chain/address.ts';
 import { BLOCK_VERSION, type Block, bodyRoot, HASH_BYTES, type Header } from '../../chain/block.ts';
-import { equalBytes } from '../../chain/hex.ts';
+import { decodeQc } from '../../chain/consensus.ts';
+import { equalBytes, toHex } from '../../chain/hex.ts';
 import { activeValidators } from '../../chain/validators.ts';
 import { type LedgerRules, MAX_BLOCK_TRANSACTIONS } from './rules.ts';
 import type { StateView } from './view.ts';
@@ -86,6 +87,12 @@ export function checkSuccession(header: Header, parent: Parent, rules: LedgerRul
 function isActive(address: Uint8Array, { validators }: Parent, { validatorLimit }: LedgerRules): boolean {
   const active = activeValidators(validators.values(), 'validator', validatorLimit);
   return active.some((validator) => equalBytes(validator.address, address));
+}
+
+/** Hex addresses in a parent's certificate; null where there is none. @throws QC_* */
+export function signersOf(quorumCertificate: Uint8Array): ReadonlySet<string> | null {
+  if (quorumCertificate.length === 0) return null;
+  return new Set(decodeQc(quorumCertificate).signatures.map(({ address }) => toHex(address)));
 }
 
 function requireBlock(header: Header, ok: boolean, reason: string): void {

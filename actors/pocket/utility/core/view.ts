@@ -1,6 +1,6 @@
 import { ACTOR_VALIDATOR, type Actor } from '../../chain/actor.ts';
 import { toHex } from '../../chain/hex.ts';
-import { POOL_DAO, POOL_FEE_COLLECTOR } from '../../chain/pools.ts';
+import { POOL_DAO, POOL_FEE_COLLECTOR, POOL_VALIDATOR_STAKE } from '../../chain/pools.ts';
 import type { AccountRow } from '../../persistence/protocol.ts';
 import type { Prepared } from './prepared.ts';
 
@@ -16,7 +16,7 @@ export interface StateView {
   readonly voters: readonly string[];
 }
 
-/** The keys that applying a block reads. */
+/** The keys that applying a block reads, beside the accounts that its end pays stakes out to. */
 export interface TouchedKeys {
   readonly accounts: Uint8Array[];
   readonly pools: Uint8Array[];
@@ -25,13 +25,14 @@ export interface TouchedKeys {
 
 export function touchedKeys(transactions: readonly Prepared[], proposer: Uint8Array): TouchedKeys {
   const accounts = new Map([[toHex(proposer), proposer]]);
-  for (const { sender, recipient, transaction } of transactions) {
-    accounts.set(sender, transaction.message.from);
-    accounts.set(recipient, transaction.message.to);
+  for (const { sender, payer, transaction } of transactions) {
+    const { message } = transaction;
+    if (payer !== null) accounts.set(sender, payer);
+    if (message.type === 'utility.MessageSend') accounts.set(toHex(message.to), message.to);
   }
   return {
     accounts: [...accounts.values()],
-    pools: [POOL_FEE_COLLECTOR, POOL_DAO],
+    pools: [POOL_FEE_COLLECTOR, POOL_DAO, POOL_VALIDATOR_STAKE],
     replayKeys: transactions.map(({ replayKey }) => replayKey),
   };
 }

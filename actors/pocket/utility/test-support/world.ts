@@ -5,6 +5,7 @@ import { type HostedActor, SingleThreadHost } from '../../../../runtime/single-t
 import { sha256 } from '../../../../wasm/hash.ts';
 import type { Actor } from '../../chain/actor.ts';
 import { blockHash, decodeHeader, encodeHeader } from '../../chain/block.ts';
+import { encodeQc, STEP_COMMIT } from '../../chain/consensus.ts';
 import { parseGenesis } from '../../chain/genesis.ts';
 import { equalBytes, fromHex, toHex } from '../../chain/hex.ts';
 import { transactionHash } from '../../chain/transaction.ts';
@@ -247,10 +248,16 @@ export class World {
         height: height + 1n,
         timestamp_ms: timestamp_ms + 500n,
         proposer,
-        quorumCertificate: height === 0n ? new Uint8Array() : new Uint8Array([1, 2, 3]),
+        quorumCertificate: height === 0n ? new Uint8Array() : this.#certificate(hash, height),
         ...rest,
       }),
     );
+  }
+
+  /** A commit QC of all validators, with signatures that nobody here looks at. */
+  #certificate(blockHash: Uint8Array, height: bigint): Uint8Array {
+    const signatures = this.store.validators.map(({ address }) => ({ address, signature: new Uint8Array(64).fill(1) }));
+    return encodeQc({ height, round: 0, step: STEP_COMMIT, blockHash, signatures });
   }
 
   commit(hash: Uint8Array): Promise<object> {
