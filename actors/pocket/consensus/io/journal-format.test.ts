@@ -24,7 +24,6 @@ const message: fc.Arbitrary<ConsensusMessage> = record({
   justify: maybe,
   proof: maybe,
   timeout: maybe,
-  proof: maybe,
   address: bytes,
   signature: bytes,
   networkId: fc.string(),
