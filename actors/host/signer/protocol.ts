@@ -27,7 +27,8 @@ export interface SafetyRecord {
 
 /**
  * The validator key and the safety rules. Asking again with the same request gives the same signature, so
- * whoever lost an answer repeats the ask.
+ * whoever lost an answer repeats the ask. Where the signer is another process, every ask may fail with
+ * SIGNER_UNREACHABLE while it is away: it passes, and the ask is repeated.
  */
 export const signerProtocol = defineProtocol('signer', {
   ask: {
@@ -38,14 +39,29 @@ export const signerProtocol = defineProtocol('signer', {
       [],
       ['publicKey', 'address'],
     ),
-    /** @throws SIGN_CONFLICT, SIGN_BEHIND, SIGN_LOCKED: the request breaks a safety rule; nothing was signed. */
+    /**
+     * Asks for a signature. Nothing was signed if it throws.
+     * @throws SIGN_CONFLICT, SIGN_BEHIND, SIGN_LOCKED, SIGN_BELOW_FLOOR: the request breaks a safety rule
+     * @throws SIGNER_RECORD_STALE: nothing will be signed until an operator has decided
+     */
     sign: question<SignRequest, { signature: Uint8Array }>(
       'consensus',
       5_000,
       ['type', 'height', 'round', 'step', 'blockHash', 'justify'],
       ['signature'],
     ),
+    /** What the signer remembers; consensus takes its lock from it. */
     record: question<object, SafetyRecord>('control', 5_000, [], ['height', 'round', 'step', 'prepareQc', 'lockedQc']),
+    /**
+     * Shows the signer a quorum certificate (canonical bytes) of the chain: the one of the tip at each start, those of
+     * blocks that were synced, and whatever else names this key. It looks for a vote of its own key that its record does
+     * not hold: then the record is an old copy or another signer uses the key, and from then on nothing is signed.
+     * A record that was just made takes from the first one where the chain is. Cheap where nothing is news: no signature
+     * is verified and nothing is written. May be repeated and shown in any order.
+     * @returns ok: false once the signer refuses to sign because of what it was shown, now or before
+     * @throws QC_*: the bytes are no certificate, or a fresh record was shown one that the validators did not sign
+     */
+    witness: question<{ qc: Uint8Array }, { ok: boolean }>('sync', 5_000, ['qc'], ['ok']),
     /** A consensus-stream certificate for this node's libp2p peer id (canonical bytes). */
     certify: question<{ peerId: string; expires_ms: number }, { certificate: Uint8Array }>(
       'control',
