@@ -1,7 +1,8 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import type { Connection, PrivateKey, Stream } from '@libp2p/interface';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { RateLimiter } from '../../../../net/rate.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { CodedError, toErrorRecord } from '../../../../runtime/errors.ts';
@@ -16,7 +17,6 @@ import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import type { P2pConfig } from '../config.ts';
 import { batchLimits } from '../core/batcher.ts';
 import { encodeHello, type Judgement, judgeHello, P2P_VERSION, type Verdict } from '../core/handshake.ts';
-import { RateLimiter } from '../core/rate.ts';
 import type { Offence } from '../core/score.ts';
 import type { PeerInfo } from '../protocol.ts';
 import { Certificates } from './certificates.ts';
