@@ -49,7 +49,7 @@ export class HostedValidator {
     const { path } = await createKey(home, { unencrypted: true, name: 'validator', seed });
     const own: { signer: SignerStart; consensus: ConsensusStart } = {
       signer: {
-        signer: { key_file: path, record_file: join(home, 'record') },
+        signer: { key_file: path, record_file: join(home, 'record'), remote: '', remote_key_file: '' },
         networkId: NETWORK_ID,
         validators: validators.list,
       },

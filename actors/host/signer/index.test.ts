@@ -34,7 +34,7 @@ const { path } = await createKey(home, { unencrypted: true, name: 'validator', s
 
 async function hosted(record: string): Promise<{ host: SingleThreadHost; peer: Peer<SignerProtocol> }> {
   const config: SignerStart = {
-    signer: { key_file: path, record_file: join(home, record) },
+    signer: { key_file: path, record_file: join(home, record), remote: '', remote_key_file: '' },
     networkId: TEST_NETWORK,
     validators,
   };

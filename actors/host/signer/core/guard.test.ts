@@ -60,7 +60,8 @@ test('a stale record signs nothing until an operator accepts it, and then only a
   guardRule(after, at(5n), 14n);
   assert.equal(isUnknown(after, at(5n), shown(13n)), false);
   assert.equal(isUnknown(after, at(5n), shown(14n)), true);
-  assert.equal(accepted(stale, 50n).floor, 50n);
+  assert.equal(accepted(stale, 50n).floor, 51n);
+  assert.equal(accepted(COMPLETE, 0n).floor, 0n);
   assert.equal(accepted({ ...COMPLETE, floor: 60n }, 50n).floor, 60n);
 });
 

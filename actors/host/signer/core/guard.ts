@@ -83,13 +83,13 @@ export function oriented(guard: Guard, state: SafetyState, height: bigint): Guar
 }
 
 /**
- * The guard after an operator took the responsibility: what was seen is below the floor from now on, with the height
- * after it, which may be in progress.
- * @param above also raises the floor to this height; 0 for no wish
+ * The guard after an operator took the responsibility: nothing is signed up to the height after the one reached, which
+ * may be in progress.
+ * @param reached the network's height as the operator knows it; 0 for what was seen of it
  */
-export function accepted(guard: Guard, above: bigint): Guard {
-  const seen = guard.stale === null ? 0n : guard.stale.height + 1n;
-  return { stale: null, fresh: false, floor: maximum(guard.floor, maximum(seen, above)) };
+export function accepted({ stale, floor }: Guard, reached: bigint): Guard {
+  const known = maximum(stale?.height ?? 0n, reached);
+  return { stale: null, fresh: false, floor: maximum(floor, known === 0n ? 0n : known + 1n) };
 }
 
 /** The stricter of two guards of one key. */

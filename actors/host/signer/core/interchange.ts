@@ -47,6 +47,7 @@ const schema = z.strictObject({
     )
     .max(10),
   floor: height,
+  fresh: z.boolean(),
   stale: z.strictObject({ height, round }).nullable(),
 });
 
@@ -70,6 +71,7 @@ export function formatExport({ owner, state, guard }: Exported): string {
       signature: toHex(signature),
     })),
     floor: String(guard.floor),
+    fresh: guard.fresh,
     stale: guard.stale === null ? null : { height: String(guard.stale.height), round: guard.stale.round },
   };
   return `${JSON.stringify(document, null, 2)}\n`;
@@ -82,7 +84,7 @@ export function parseExport(text: string, name: string): Exported {
     const { path, message } = parsed.error.issues[0]!;
     throw invalid(name, `${path.join('.') || 'the file'}: ${message}`);
   }
-  const { network, address, height, round, step, floor, stale, ...rest } = parsed.data;
+  const { network, address, height, round, step, floor, fresh, stale, ...rest } = parsed.data;
   const signed = rest.signed.map((one) => ({
     type: one.type === 'vote' ? MESSAGE_VOTE : MESSAGE_PROPOSE,
     step: one.step,
@@ -97,7 +99,7 @@ export function parseExport(text: string, name: string): Exported {
   return {
     owner: { address: fromHex(address), networkId: network },
     state: { height, round, step, signed, prepareQc, lockedQc },
-    guard: { floor, stale, fresh: false },
+    guard: { floor, fresh, stale },
   };
 }
 
