@@ -1,5 +1,6 @@
 /** Coded errors of what is built on libp2p. */
 export const NET_ERRORS = {
+  LISTEN_FAILED: 'The address is not one that this machine can listen on. The message names what to change.',
   NODE_KEY_INVALID: 'The file is not a node key: restore it, or delete it to get a new peer id.',
   NODE_KEY_UNREADABLE:
     'The file of a node key cannot be read or created: check the path, which the message names with its configuration key.',

@@ -25,5 +25,11 @@ export const SIGNER_ERRORS = {
   SIGNER_RECORD_TOO_LARGE: 'The quorum certificates do not fit the fixed size of the safety record.',
   SIGNER_RECORD_IO:
     'The safety record could not be read or made durable; nothing is signed until the signer is restarted.',
+  SIGNER_UNREACHABLE:
+    'The remote signer is not connected. It is looked for all the time; asks are repeated. Check that `potoroo signer serve` runs and allows this node.',
+  SIGNER_KEY_CHANGED: 'The remote signer came back with another validator key. Restart the node if that is meant.',
+  SIGNER_LINK_MALFORMED: 'The other end of the connection between node and signer is of another version.',
+  SIGNER_LINK_NETWORK: 'Node and remote signer belong to different networks.',
+  SIGNER_LINK_REPLACED: 'Another node that is allowed, too, took the remote signer over.',
   CERTIFICATE_INVALID: 'The request for a stream certificate has a malformed peer id or an expiry out of range.',
 } as const;

@@ -1,7 +1,5 @@
 /** Every code that p2p raises or sends to a peer. The reference in the docs is generated from this list. */
 export const P2P_ERRORS = {
-  PORT_BUSY: 'Another process listens on a port of p2p.listen: stop it or choose another port.',
-  LISTEN_FAILED: 'An address of p2p.listen is not one this machine can listen on.',
   PEER_UNREACHABLE: 'No connection to the validator, or it is too busy to answer: ask another one.',
   PEER_PROTOCOL: 'The peer answered something that is not the protocol; it was counted against it.',
   DEADLINE_EXCEEDED: 'The peer did not answer in time.',
