@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { RemoteServer } from '../../actors/host/signer/io/remote-server.ts';
 import { signerMetrics } from '../../actors/host/signer/metrics.ts';
 import { Signer } from '../../actors/host/signer/signer.ts';
+import { genesisValidators } from '../../actors/pocket/chain/genesis.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
 import { readKeyInfo } from '../../config/keystore.ts';
 import { loadNodeKey } from '../../net/node-key.ts';
@@ -27,7 +28,8 @@ export interface ServeOptions {
  */
 export async function serveSigner(home: SignerHome, options: ServeOptions): Promise<void> {
   const { signer: config, log: logConfig } = home.config;
-  const { networkId, validators } = home.genesis;
+  const { networkId } = home.genesis;
+  const validators = genesisValidators(home.genesis).list;
   const { address } = await recordOwner(home);
   const password = await passwordOf(config.key_file, options.passwordFile);
   const log = createLog('signer', logConfig.file === '' ? { level: logConfig.level } : logConfig);

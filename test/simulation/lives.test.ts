@@ -46,7 +46,7 @@ function started(): Promise<HostedValidator> {
 type Place = Pick<ConsensusMessage, 'type' | 'round' | 'step'>;
 
 function said(from: Uint8Array, place: Place, content: Partial<ConsensusMessage> = {}): ConsensusMessage {
-  const unsigned = { height: HEIGHT, networkId: NETWORK_ID, blockHash: null, block: null, justify: null };
+  const unsigned = { height: HEIGHT, networkId: NETWORK_ID, blockHash: null, block: null, justify: null, proof: null };
   const message = { ...unsigned, ...place, ...content };
   return { ...message, address: from, signature: sign(seeds.get(toHex(from))!, consensusSignBytes(message)) };
 }
@@ -89,8 +89,10 @@ function proposal(
   return said(leader, { type: MESSAGE_PROPOSE, round, step }, content);
 }
 
+/** A COMMIT vote goes to two leaders: it counts once. */
 function votes(validator: HostedValidator, round: number, step: number): ConsensusMessage[] {
-  return validator.said.filter((one) => one.type === MESSAGE_VOTE && one.round === round && one.step === step);
+  const said = validator.said.filter((one) => one.type === MESSAGE_VOTE && one.round === round && one.step === step);
+  return [...new Map(said.map((one) => [toHex(one.signature), one])).values()];
 }
 
 for (const dead of [['consensus'], ['consensus', 'signer'], ['signer']]) {

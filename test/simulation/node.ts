@@ -3,6 +3,7 @@ import { decide, UNSIGNED_STATE } from '../../actors/host/signer/core/rules.ts';
 import type { SignRequest } from '../../actors/host/signer/protocol.ts';
 import { type ConsensusMessage, consensusSignBytes, MESSAGE_VOTE } from '../../actors/pocket/chain/consensus.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
+import { electionInput } from '../../actors/pocket/chain/sortition.ts';
 import type { Ask, Effect, Fact } from '../../actors/pocket/consensus/core/effect.ts';
 import { isStale } from '../../actors/pocket/consensus/core/inbox.ts';
 import type { Input, TimerName } from '../../actors/pocket/consensus/core/input.ts';
@@ -46,6 +47,7 @@ export interface Surroundings {
 type Service = 'signer' | 'utility' | 'persistence' | 'network';
 const SERVICE: Record<Ask['kind'], Service> = {
   sign: 'signer',
+  prove: 'signer',
   propose: 'utility',
   execute: 'utility',
   commit: 'persistence',
@@ -82,10 +84,10 @@ export class SimulatedNode {
 
   start() {
     if (this.state) return;
-    const { keys, settings } = this.#world;
+    const { settings } = this.#world;
     const { rules, manual, address, signer } = this.options;
     const record = signer === 'signs anything' ? UNSIGNED_STATE : this.disk.safety;
-    const own = { ...settings, networkId: NETWORK_ID, self: address, validators: keys.validators };
+    const own = { ...settings, networkId: NETWORK_ID, self: address };
     const begun = begin({ settings: own, rules, tip: this.disk.tip(), record, manual, mempool: 0 }, this.#now());
     this.state = begun.state;
     this.#perform(begun.effects);
@@ -176,6 +178,8 @@ export class SimulatedNode {
     switch (ask.kind) {
       case 'sign':
         return { kind: 'signed', id, signature: this.#sign(ask.request) };
+      case 'prove':
+        return { kind: 'proved', id, proof: this.#world.keys.prove(this.options.address, drawInput(ask)) };
       case 'propose':
         return { kind: 'proposed', id, block: disk.propose(ask, this.#world.transactions()) };
       case 'execute':
@@ -183,7 +187,7 @@ export class SimulatedNode {
         return { kind: 'executed', id };
       case 'commit':
         disk.commit(ask.blockHash, ask.commitQc);
-        return { kind: 'committed', id };
+        return { kind: 'committed', id, validators: disk.tip().validators };
       case 'load':
         return { kind: 'block', id, block: disk.find(ask.blockHash) };
       case 'tip':
@@ -206,4 +210,8 @@ export class SimulatedNode {
     this.disk.safety = signer === 'safe' ? next : { ...next, lockedQc: null };
     return signature;
   }
+}
+
+function drawInput({ height, round, parentHash }: Extract<Ask, { kind: 'prove' }>): Uint8Array {
+  return electionInput({ networkId: NETWORK_ID, height, round, parentHash });
 }

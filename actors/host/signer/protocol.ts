@@ -50,6 +50,17 @@ export const signerProtocol = defineProtocol('signer', {
       ['type', 'height', 'round', 'step', 'blockHash', 'justify'],
       ['signature'],
     ),
+    /**
+     * The VRF proof (80 bytes, RFC 9381) with which this validator stands for the lead of a round: chain/sortition.ts. It
+     * binds nobody to anything, so no record is kept of it.
+     * @throws SORTITION_INVALID
+     */
+    prove: question<{ height: bigint; round: number; parentHash: Uint8Array }, { proof: Uint8Array }>(
+      'consensus',
+      5_000,
+      ['height', 'round', 'parentHash'],
+      ['proof'],
+    ),
     /** What the signer remembers; consensus takes its lock from it. */
     record: question<object, SafetyRecord>('control', 5_000, [], ['height', 'round', 'step', 'prepareQc', 'lockedQc']),
     /**

@@ -23,6 +23,7 @@ export async function startRemote(context: Context<SignerProtocol, SignerStart>)
     ask: {
       identity: () => client.identity(),
       sign: (request) => client.ask('sign', request),
+      prove: (place) => client.ask('prove', place),
       record: () => client.ask('record', {}),
       witness: (body) => client.ask('witness', body),
       certify: (body) => client.ask('certify', body),

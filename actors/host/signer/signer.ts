@@ -16,7 +16,9 @@ import {
   verifyQc,
   voteSignBytes,
 } from '../../pocket/chain/consensus.ts';
+import { vrfProve } from '../../pocket/chain/ecvrf.ts';
 import { equalBytes, toHex } from '../../pocket/chain/hex.ts';
+import { electionInput } from '../../pocket/chain/sortition.ts';
 import { type ValidatorSet, validatorSet } from '../../pocket/chain/validators.ts';
 import type { SignerStart } from './config.ts';
 import { checkCertificateRequest } from './core/certify.ts';
@@ -106,6 +108,7 @@ export class Signer {
     return {
       identity: () => ({ publicKey: this.publicKey, address: this.address }),
       sign: (request) => ({ signature: counted(() => this.#sign(request)) }),
+      prove: (place) => ({ proof: counted(() => this.#prove(place)) }),
       record: () => this.#safetyRecord(),
       witness: ({ qc }) => ({ ok: counted(() => this.#witness(qc)) }),
       certify: ({ peerId, expires_ms }) => ({ certificate: counted(() => this.#certify(peerId, expires_ms)) }),
@@ -181,6 +184,11 @@ export class Signer {
     if (!guard.fresh) return guard;
     verifyQc(qc, this.#validators, this.#networkId);
     return oriented(guard, this.#record.state, qc.height);
+  }
+
+  /** The input is built here: with this key nothing is proven that somebody else made up. */
+  #prove(place: { height: bigint; round: number; parentHash: Uint8Array }): Uint8Array {
+    return vrfProve(this.#seed, electionInput({ ...place, networkId: this.#networkId }));
   }
 
   #certify(peerId: string, expires_ms: number): Uint8Array {

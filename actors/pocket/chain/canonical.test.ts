@@ -49,6 +49,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
       blockHash,
       block,
       justify: qc,
+      proof: null,
       address: first!.address,
       signature,
       networkId: TEST_NETWORK,

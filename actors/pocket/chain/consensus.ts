@@ -12,10 +12,11 @@ import {
   isUint64,
   NETWORK_ID,
 } from './canonical.ts';
+import { VRF_PROOF_BYTES } from './ecvrf.ts';
 import { ConsensusSignBytesSchema, HotstuffMessageSchema, QuorumCertificateSchema } from './gen/consensus_pb.ts';
 import { compareBytes, fromHex, toHex } from './hex.ts';
 import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES, SIGNATURE_BYTES } from './sizes.ts';
-import { quorumOf, type Validator, type ValidatorSet } from './validators.ts';
+import { isQuorumOf, type Validator, type ValidatorSet } from './validators.ts';
 
 export const STEP_NEWROUND = 1;
 export const STEP_PREPARE = 2;
@@ -65,6 +66,8 @@ export interface ConsensusMessage {
   block: Uint8Array | null;
   /** Canonical bytes of a QC; null in votes. */
   justify: Uint8Array | null;
+  /** A candidate's VRF proof (chain/sortition.ts), 80 bytes; at NEWROUND and in PREPARE proposals, where leaders are drawn. */
+  proof: Uint8Array | null;
   /** The sender, 20 bytes. */
   address: Uint8Array;
   /** 64 bytes, over consensusSignBytes. */
@@ -139,6 +142,7 @@ export function encodeConsensusMessage(message: ConsensusMessage): Uint8Array {
     ...(message.blockHash && { blockHash: message.blockHash }),
     partialSignature: { signature, address: toHex(message.address) },
     version: CONSENSUS_VERSION,
+    ...(message.proof && { vrfProof: message.proof }),
   });
 }
 
@@ -160,6 +164,7 @@ export function decodeConsensusMessage(bytes: Uint8Array): ConsensusMessage {
     blockHash: nullIfEmpty(wire.blockHash),
     block: nullIfEmpty(wire.block),
     justify: nullIfEmpty(wire.quorumCertificate),
+    proof: nullIfEmpty(wire.vrfProof),
     address: addressIn(partialSignature.address, 'CONSENSUS'),
     signature: partialSignature.signature,
     networkId,
@@ -207,17 +212,20 @@ export function verifyConsensusMessage(message: ConsensusMessage, validators: Va
 }
 
 /**
- * Checks that more than two thirds of the validators, each counted once, voted for what the QC says.
+ * Checks that more than two thirds of the validators (of their powers), each counted once, voted for what the QC says.
  * @throws QC_DUPLICATE_SIGNER, QC_UNKNOWN_SIGNER, QC_TOO_FEW_SIGNERS, QC_SIGNATURE_INVALID
  */
 export function verifyQc(qc: QuorumCertificate, validators: ValidatorSet, networkId: string): void {
   const signers = knownSigners(qc, validators);
-  const needed = quorumOf(validators.list.length);
-  if (signers.size < needed) {
-    throw new CodedError('QC_TOO_FEW_SIGNERS', `a QC of this network needs ${needed} signers`, {
-      signers: signers.size,
-      needed,
-    });
+  if (!isQuorumOf(validators, qc.signatures)) {
+    throw new CodedError(
+      'QC_TOO_FEW_SIGNERS',
+      'a QC needs more than two thirds of the validators, or of their stakes',
+      {
+        signers: signers.size,
+        validators: validators.list.length,
+      },
+    );
   }
   const { height, round, step, blockHash } = qc;
   const signed = voteSignBytes({ networkId, height, round, step, blockHash });
@@ -263,7 +271,7 @@ function checkQc(qc: QuorumCertificate): void {
 }
 
 function checkMessage(message: ConsensusMessage): void {
-  const { type, step, blockHash, block, justify, address, signature, networkId } = message;
+  const { type, step, blockHash, block, justify, proof, address, signature, networkId } = message;
   checkView(message, 'CONSENSUS');
   const isVote = type === MESSAGE_VOTE;
   ensure(isVote || type === MESSAGE_PROPOSE, 'CONSENSUS', 'type', 'must be PROPOSE or VOTE');
@@ -277,6 +285,9 @@ function checkMessage(message: ConsensusMessage): void {
   ensure(justify === null || justify.length <= MAX_QC_BYTES, 'CONSENSUS', 'quorum_certificate', 'is too large');
   const needsQc = !isVote && step >= STEP_PRECOMMIT;
   ensure(!needsQc || justify !== null, 'CONSENSUS', 'quorum_certificate', 'is missing');
+  const mayProve = !isVote && step <= STEP_PREPARE;
+  const proofFits = proof === null || (mayProve && proof.length === VRF_PROOF_BYTES);
+  ensure(proofFits, 'CONSENSUS', 'vrf_proof', 'has 80 bytes, at NEWROUND and in PREPARE proposals only');
   ensure(address.length === ADDRESS_BYTES, 'CONSENSUS', 'address', 'must be 20 bytes');
   ensure(signature.length === SIGNATURE_BYTES, 'CONSENSUS', 'signature', 'must be 64 bytes');
   ensure(NETWORK_ID.test(networkId), 'CONSENSUS', 'network_id', 'must be 1 to 64 printable ASCII characters');

@@ -57,6 +57,12 @@ export const CHAIN_ERRORS = {
   CERTIFICATE_SIGNER_UNKNOWN: 'The key of the certificate is not a validator key.',
   CERTIFICATE_SIGNATURE_INVALID: 'The signature of the certificate is wrong.',
 
+  LIGHT_HEADER_INVALID: 'A header does not follow the header that is trusted.',
+  LIGHT_VALIDATORS_UNKNOWN: 'The validators shown with a header are not those that the trusted header names.',
+  LIGHT_SET_CHANGED:
+    'The validators changed between the trusted header and this one: headers are missing between them.',
+  LIGHT_QC_FOREIGN: 'The certificate shown with a header is for another block or another step.',
+
   SYNC_MALFORMED: 'The bytes are not a sync message, or a field of it has the wrong form.',
   SYNC_NOT_CANONICAL: 'The bytes are a sync message, but not in its one canonical encoding.',
   SYNC_TOO_LARGE: 'The sync message is larger than one may be.',
@@ -68,6 +74,8 @@ export const CHAIN_ERRORS = {
   STATE_MALFORMED: 'A value for the state tries has a field of the wrong form.',
 
   VALIDATORS_INVALID: 'A validator set is empty, too large, or has two validators with one address.',
+  SORTITION_INVALID:
+    'A leader election was asked for with a stake, a height, a VRF output or a number of candidates that cannot be.',
   GENESIS_INVALID:
     'The genesis file has a wrong entry; the message names its path, its value and what to write instead.',
   GENESIS_DUPLICATE_ADDRESS: 'An address stands twice in one list of the genesis file.',

@@ -120,6 +120,8 @@ function actor(type: number) {
         pausedHeight: entry.paused_height,
         unstakingHeight: entry.unstaking_height,
         output: entry.output,
+        missedBlocks: 0n,
+        punishedHeight: 0n,
       }),
     );
 }
@@ -163,6 +165,15 @@ export const genesisSchema = z.strictObject({
   empty_block_interval_ms: whole(1, 3_600_000).default(1_000),
   /** 1,000 blocks are 8 to 16 minutes: long enough to sign offline, short enough to keep the replay window small. */
   tx_window_blocks: whole(1, 100_000).default(1_000),
+  /** What a validator's vote weighs. */
+  vote_weight: z.enum(['validator', 'stake'], 'write "validator" (one each) or "stake"').default('validator'),
+  /** How the leader of a round is found. */
+  leader_election: z
+    .enum(
+      ['round_robin', 'sortition'],
+      'write "round_robin" or "sortition" (stake-weighted, by verifiable random functions)',
+    )
+    .default('round_robin'),
   allow_v1_transactions: z.boolean('write true or false').default(false),
   pools: z.array(pool).default([]),
   accounts: z.array(account).default([]),

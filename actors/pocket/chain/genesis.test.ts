@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_AMOUNT } from './amounts.ts';
-import { genesisJson, parseGenesis } from './genesis.ts';
+import { genesisJson, genesisValidators, parseGenesis } from './genesis.ts';
 import { toHex } from './hex.ts';
 import { POOL_DAO, POOLS } from './pools.ts';
 import { testValidators } from './testing.ts';
-import { validatorSet } from './validators.ts';
 
 interface FileActor {
   [key: string]: unknown;
@@ -66,7 +65,7 @@ test('a file of the earlier node is read, with our defaults', () => {
     genesis.validators.map(({ address }) => address),
     testValidators(4).map(({ address }) => address),
   );
-  assert.equal(validatorSet(genesis.validators).list.length, 4);
+  assert.equal(genesisValidators(genesis).list.length, 4);
 });
 
 test('every pool exists, with nothing in it unless the file says so', () => {

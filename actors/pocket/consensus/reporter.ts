@@ -23,6 +23,8 @@ export class Reporter {
     switch (fact.fact) {
       case 'view':
         return this.#view(fact);
+      case 'elected':
+        return this.#log.debug(fact, 'a better candidate leads the view');
       case 'step':
         return this.#step(fact.step);
       case 'committed':

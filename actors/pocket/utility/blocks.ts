@@ -47,7 +47,7 @@ export class Blocks {
     const stop = this.#metrics.propose_seconds.startTimer();
     const candidates = this.#candidates(terms);
     const { parent, view } = await this.#read(terms.parent, candidates, terms.proposer, trace);
-    checkProposal(terms, parent, this.#rules);
+    checkProposal(terms, parent);
     const chosen = selectTransactions(view, candidates, this.#rules, terms.height);
     const transactions = chosen.map(({ bytes }) => bytes);
     const draft = draftHeader(terms, parent, transactions, this.#rules);

@@ -48,6 +48,7 @@ const BODIES: { [K in RemoteAsk]: z.ZodType<RemoteAsks[K]['body']> } = {
     blockHash: bytes(32, 32).nullable(),
     justify: qc.nullable(),
   }),
+  prove: z.strictObject({ height, round, parentHash: bytes(32, 32) }),
   record: nothing,
   witness: z.strictObject({ qc }),
   certify: z.strictObject({ peerId: z.string().max(128), expires_ms: z.number() }),
@@ -57,6 +58,7 @@ const REPLIES: { [K in RemoteAsk]: z.ZodType<RemoteAsks[K]['reply']> } = {
   hello: identity,
   identity,
   sign: z.strictObject({ signature: bytes(64, 64) }),
+  prove: z.strictObject({ proof: bytes(80, 80) }),
   record: z.strictObject({
     height,
     round,

@@ -135,6 +135,8 @@ export class RemoteServer {
         return answers.identity(body);
       case 'sign':
         return answers.sign(body);
+      case 'prove':
+        return answers.prove(body);
       case 'record':
         return answers.record(body);
       case 'witness':

@@ -15,6 +15,8 @@ import { hasCode } from '../../../../runtime/errors.ts';
 import { systemRandom } from '../../../../runtime/random.ts';
 import { verify } from '../../../../wasm/ed25519.ts';
 import { consensusSignBytes, MESSAGE_VOTE, STEP_COMMIT, STEP_PREPARE } from '../../../pocket/chain/consensus.ts';
+import { vrfVerify } from '../../../pocket/chain/ecvrf.ts';
+import { electionInput } from '../../../pocket/chain/sortition.ts';
 import { TEST_NETWORK, testValidators } from '../../../pocket/chain/testing.ts';
 import { remoteSignerMetrics, signerMetrics } from '../metrics.ts';
 import { Signer } from '../signer.ts';
@@ -153,6 +155,9 @@ describe('a remote signer', () => {
     await assert.rejects(client.ask('witness', { qc: new Uint8Array([1]) }), { code: 'QC_MALFORMED' });
     const record = await client.ask('record', {});
     assert.deepEqual(record, { height: 5n, round: 0, step: STEP_PREPARE, prepareQc: null, lockedQc: null });
+    const place = { height: 5n, round: 0, parentHash: blockHash };
+    const { proof } = await client.ask('prove', place);
+    assert.ok(vrfVerify(publicKey, electionInput({ ...place, networkId: TEST_NETWORK }), proof));
     const certify = { peerId: nodeId, expires_ms: Date.now() + 60_000 };
     assert.ok((await client.ask('certify', certify)).certificate.length > 64);
   });

@@ -8,6 +8,8 @@ import type { TimerName } from './input.ts';
  */
 export type Ask =
   | { kind: 'sign'; request: SignRequest }
+  /** The VRF proof with which this validator stands for the lead of a view. */
+  | { kind: 'prove'; height: bigint; round: number; parentHash: Uint8Array }
   | {
       kind: 'propose';
       parent: Uint8Array;
@@ -33,6 +35,7 @@ export type ViewCause = 'height' | 'timeout' | 'invalid' | 'jump' | 'trigger';
 /** What the operator may want to know: the shell turns it into logs and metrics. Nothing depends on it. */
 export type Fact =
   | { fact: 'view'; height: bigint; round: number; leader: string; cause: ViewCause }
+  | { fact: 'elected'; height: bigint; round: number; leader: string }
   | { fact: 'step'; step: number }
   | { fact: 'timeout'; height: bigint; round: number; timeout_ms: number }
   | { fact: 'committed'; height: bigint; round: number; blockHash: string; synced: boolean }

@@ -6,10 +6,11 @@ import {
   STEP_NEWROUND,
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
-import { equalBytes, toHex } from '../../chain/hex.ts';
-import { leaderOf } from '../../chain/validators.ts';
+import { toHex } from '../../chain/hex.ts';
+import { isCommitVote, noteCommitVote } from './attendance.ts';
 import { learn } from './catchup.ts';
 import { certify } from './certificates.ts';
+import { mayLeadLater, takeProof } from './election.ts';
 import { receiveNewRound, receiveVote } from './leader.ts';
 import { enterView, noteRound } from './pacemaker.ts';
 import { receiveDecide, receiveProposal } from './replica.ts';
@@ -19,6 +20,7 @@ import { drop, emit, isOpen, placeOf, type State } from './state.ts';
 export function receive(s: State, message: ConsensusMessage) {
   const sender = toHex(message.address);
   if (sender === s.selfHex) return drop(s, 'own_key');
+  noteCommitVote(s, message);
   if (message.height < s.height) return receiveLate(s, message);
   if (message.height > s.height) return receiveAhead(s, sender, message);
   noteRound(s, sender, message.round);
@@ -31,12 +33,14 @@ export function receive(s: State, message: ConsensusMessage) {
 
 /** True for what would be dropped anyway: its signature need not be verified. */
 export function isStale(s: State, message: ConsensusMessage): boolean {
+  if (message.height === s.tip.height && isCommitVote(message)) return false;
   if (message.height < s.height) return message.height !== s.lastDecide?.height;
   return message.height === s.height && message.round < s.view.round && !isDecide(message);
 }
 
 /** A message of this view, of others or our own. */
 export function take(s: State, message: ConsensusMessage) {
+  takeProof(s, message);
   if (message.type === MESSAGE_VOTE) receiveVote(s, message);
   else if (message.step === STEP_NEWROUND) receiveNewRound(s, message);
   else if (isDecide(message)) receiveDecide(s, message);
@@ -50,6 +54,7 @@ function isDecide({ type, step }: ConsensusMessage): boolean {
 /** Someone has not heard the decision of the last height. */
 function receiveLate(s: State, message: ConsensusMessage) {
   const { lastDecide } = s;
+  if (isCommitVote(message)) return;
   if (lastDecide?.height === message.height) emit(s, { kind: 'send', to: message.address, message: lastDecide });
   drop(s, 'old_height');
 }
@@ -65,8 +70,7 @@ function receiveAhead(s: State, sender: string, message: ConsensusMessage) {
 function hold(s: State, sender: string, message: ConsensusMessage) {
   const { height, round, step, type } = message;
   if (type === MESSAGE_PROPOSE && step >= STEP_PREPARE) {
-    const leader = leaderOf(s.settings.validators, height, round);
-    if (!equalBytes(leader.address, message.address)) return drop(s, 'not_leader');
+    if (!mayLeadLater(s, message)) return drop(s, 'not_leader');
   }
   const messages = s.buffer.get(sender) ?? new Map<number, ConsensusMessage>();
   s.buffer.set(sender, messages);

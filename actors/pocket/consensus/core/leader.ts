@@ -7,9 +7,11 @@ import {
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
 import { equalBytes } from '../../chain/hex.ts';
+import { fullCertificate, isCommitVote } from './attendance.ts';
 import { admitOwn, obtain, preferSource } from './blocks.ts';
 import { certificateOf, certify, decidesTip, preparesHeight } from './certificates.ts';
 import { decide } from './decide.ts';
+import { candidatesWait_ms } from './election.ts';
 import { proposalTime_ms } from './pacemaker.ts';
 import { draft, type Speech } from './replica.ts';
 import type { Certified } from './rules.ts';
@@ -27,13 +29,14 @@ export function receiveNewRound(s: State, message: ConsensusMessage) {
 export function receiveVote(s: State, message: ConsensusMessage) {
   const { view } = s;
   const { step, blockHash, address, signature } = message;
-  if (!view.leads) return drop(s, 'not_for_us');
+  // The leader of the next height hears COMMIT votes, too: they are noted already.
+  if (!view.leads) return isCommitVote(message) ? undefined : drop(s, 'not_for_us');
   const proposal = view.proposals.get(step);
   if (!proposal || !blockHash || !equalBytes(proposal.blockHash, blockHash)) return drop(s, 'vote_other_block');
   if (view.lead.certificates.has(step)) return drop(s, 'vote_late');
   const votes = s.rules.collect(view.lead.votes.get(step) ?? [], { address, signature });
   view.lead.votes.set(step, votes);
-  if (!s.rules.isQuorum(votes.length, s.settings.validators.list.length)) return;
+  if (!s.rules.isQuorum(s.validators, votes)) return;
   const certified = certificateOf(s, { height: s.height, round: view.round, step, blockHash, signatures: votes });
   view.lead.certificates.set(step, certified);
   if (step === STEP_COMMIT) decide(s, certified);
@@ -44,13 +47,23 @@ export function leadOn(s: State) {
   const { lead } = s.view;
   if (!s.view.leads || lead.block) return;
   lead.plan ??= plan(s);
-  if (lead.plan?.kind === 'again') lead.block = obtain(s, lead.plan.prepareQc.qc.blockHash);
-  else if (lead.plan) proposeWhenDue(s);
+  if (!lead.plan) return;
+  lead.quorum_ms ??= s.now_ms;
+  const wait_ms = candidatesWait_ms(s);
+  if (wait_ms > 0) waitUntil(s, s.now_ms + wait_ms);
+  else if (lead.plan.kind === 'again') lead.block = obtain(s, lead.plan.prepareQc.qc.blockHash);
+  else proposeWhenDue(s);
+}
+
+function waitUntil(s: State, due_ms: number) {
+  const { lead } = s.view;
+  if (lead.due_ms !== due_ms) setTimer(s, 'propose', due_ms - s.now_ms);
+  lead.due_ms = due_ms;
 }
 
 function plan(s: State): NonNullable<State['view']['lead']['plan']> | null {
   const { newRounds } = s.view;
-  if (!s.rules.isQuorum(newRounds.length, s.settings.validators.list.length)) return null;
+  if (!s.rules.isQuorum(s.validators, newRounds)) return null;
   const reported = newRounds.map((one) => one.prepareQc).filter((one): one is Certified => one !== null);
   if (s.prepareQc) reported.push(s.prepareQc);
   const prepareQc = s.rules.highest(reported);
@@ -61,15 +74,10 @@ function plan(s: State): NonNullable<State['view']['lead']['plan']> | null {
 }
 
 function proposeWhenDue(s: State) {
-  const { lead } = s.view;
   const { settings, tip } = s;
   if (!mayAsk(s, 'propose')) return;
   const due_ms = proposalTime_ms(s, s.mempool > 0 ? settings.blockInterval_ms : settings.emptyBlockInterval_ms);
-  if (s.now_ms < due_ms) {
-    if (lead.due_ms !== due_ms) setTimer(s, 'propose', due_ms - s.now_ms);
-    lead.due_ms = due_ms;
-    return;
-  }
+  if (s.now_ms < due_ms) return waitUntil(s, due_ms);
   const next_ms = tip.timestamp_ms + 1n;
   const clock_ms = BigInt(Math.floor(s.now_ms));
   ask(s, {
@@ -78,7 +86,7 @@ function proposeWhenDue(s: State) {
     height: s.height,
     timestamp_ms: clock_ms > next_ms ? clock_ms : next_ms,
     proposer: settings.self,
-    quorumCertificate: tip.commitQc ?? new Uint8Array(),
+    quorumCertificate: fullCertificate(s) ?? new Uint8Array(),
   });
 }
 

@@ -12,6 +12,7 @@ import { equalBytes, toHex } from '../../chain/hex.ts';
 import { admit, isExecuted, obtain, preferSource } from './blocks.ts';
 import { certify } from './certificates.ts';
 import { decide } from './decide.ts';
+import { bindLeader, isDrawn } from './election.ts';
 import { enterView } from './pacemaker.ts';
 import { judgePrepare } from './proposal.ts';
 import type { Certified } from './rules.ts';
@@ -87,6 +88,7 @@ export function receiveDecide(s: State, message: ConsensusMessage) {
 
 function accept(s: State, step: number, proposal: Proposal) {
   s.view.proposals.set(step, proposal);
+  bindLeader(s);
   if (step <= s.view.step) return;
   s.view.step = step;
   report(s, { fact: 'step', step });
@@ -114,9 +116,16 @@ export function nextVote(s: State): Speech | null {
   return null;
 }
 
+/** The COMMIT vote that came too late for the decision: it shows that this validator was there. */
+export function lateVote(s: State): Speech | null {
+  const proposal = s.view.proposals.get(STEP_COMMIT);
+  const isDecided = s.decided?.qc.round === s.view.round && proposal !== undefined;
+  return isDecided ? nextVote(s) : null;
+}
+
 /** The announcement that this validator has entered the view, with the best that the next leader can build on. */
 export function nextNewRound(s: State): Speech | null {
-  if (s.view.place >= placeOf({ type: MESSAGE_PROPOSE, step: STEP_NEWROUND })) return null;
+  if (s.view.place >= placeOf({ type: MESSAGE_PROPOSE, step: STEP_NEWROUND }) || !isDrawn(s)) return null;
   const justify = s.prepareQc?.bytes ?? s.tip.commitQc;
   return { message: draft(s, MESSAGE_PROPOSE, STEP_NEWROUND, { justify }), justify };
 }
@@ -135,6 +144,7 @@ export function draft(
     blockHash: parts.blockHash ?? null,
     block: parts.block ?? null,
     justify: parts.justify ?? null,
+    proof: step <= STEP_PREPARE && type === MESSAGE_PROPOSE ? s.view.proof : null,
     address: s.settings.self,
     signature: new Uint8Array(),
     networkId: s.settings.networkId,

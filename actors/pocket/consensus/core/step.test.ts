@@ -36,7 +36,7 @@ const set = validatorSet(
     const publicKey = publicKeyOf(seed);
     const address = addressOf(publicKey);
     seeds.set(toHex(address), seed);
-    return { address, publicKey, serviceUrl: `node${number}:1` };
+    return { address, publicKey, serviceUrl: `node${number}:1`, power: 1n };
   }),
 );
 /** Leader of height 1 and round 0, and of round 1. */
@@ -53,6 +53,7 @@ interface Draft {
   blockHash?: Uint8Array;
   block?: Uint8Array;
   justify?: Uint8Array;
+  proof?: Uint8Array;
 }
 
 function message({ from = leader, ...draft }: Draft): ConsensusMessage {
@@ -64,6 +65,7 @@ function message({ from = leader, ...draft }: Draft): ConsensusMessage {
     blockHash: draft.blockHash ?? null,
     block: draft.block ?? null,
     justify: draft.justify ?? null,
+    proof: draft.proof ?? null,
     networkId: NETWORK,
   };
   const signature = sign(seeds.get(toHex(from))!, consensusSignBytes(unsigned));
@@ -116,7 +118,6 @@ class Harness {
     const settings: Settings = {
       networkId: NETWORK,
       self,
-      validators: set,
       blockInterval_ms: 500,
       emptyBlockInterval_ms: 1_000,
       maxBlockBytes: 10_000,
@@ -124,8 +125,18 @@ class Harness {
       timeoutCap_ms: 60_000,
       resend_ms: 500,
       maxClockDrift_ms: 5_000,
+      election: 'round_robin',
     };
-    const tip = { height: 0n, blockHash: GENESIS, stateHash: GENESIS, timestamp_ms: 0n, commitQc: null };
+    const list = [...set.list];
+    const tip = {
+      height: 0n,
+      blockHash: GENESIS,
+      stateHash: GENESIS,
+      timestamp_ms: 0n,
+      commitQc: null,
+      voters: list,
+      validators: list,
+    };
     const safety = { height: 0n, round: 0, step: 0, prepareQc: null, lockedQc: null, ...record };
     const begun = begin({ settings, rules: hotpokt, tip, record: safety, manual: false, mempool: 0 }, NOW_MS);
     this.state = begun.state;
@@ -173,7 +184,7 @@ class Harness {
       const code = this.execute();
       return this.input(code ? { kind: 'failed', id, code, message: '' } : { kind: 'executed', id });
     }
-    if (ask.kind === 'commit') return this.input({ kind: 'committed', id });
+    if (ask.kind === 'commit') return this.input({ kind: 'committed', id, validators: [...set.list] });
     if (ask.kind === 'load') return this.input({ kind: 'block', id, block: null });
     if (ask.kind === 'propose') return this.input({ kind: 'proposed', id, block: block().bytes });
   }
@@ -193,7 +204,7 @@ test('a replica votes step by step, once each, and commits on DECIDE', () => {
   const proposed = block();
   node.take(prepare(proposed));
   for (const at of [STEP_PRECOMMIT, STEP_COMMIT, STEP_DECIDE]) node.take(certified(at, proposed.hash));
-  for (const at of [STEP_PREPARE, STEP_PRECOMMIT, STEP_COMMIT]) assert.equal(node.votes(at).length, 1);
+  for (const at of [STEP_PREPARE, STEP_PRECOMMIT, STEP_COMMIT]) assert.equal(new Set(node.votes(at)).size, 1);
   assert.equal(node.state.height, 2n);
   assert.equal(toHex(node.state.tip.blockHash), toHex(proposed.hash));
   assert.equal(node.proposals(STEP_NEWROUND).length, 2);
@@ -401,7 +412,7 @@ test('answers to nobody change nothing', () => {
   const node = new Harness(replica!);
   const before = node.sent.length;
   node.input({ kind: 'signed', id: 9_999, signature: new Uint8Array(64) });
-  node.input({ kind: 'committed', id: 9_999 });
+  node.input({ kind: 'committed', id: 9_999, validators: [] });
   node.input({ kind: 'timer', timer: 'view', token: 9_999 });
   assert.equal(node.sent.length, before);
   assert.ok(node.reasons().includes('late_answer'));

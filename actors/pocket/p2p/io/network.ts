@@ -9,10 +9,10 @@ import { CodedError, toErrorRecord } from '../../../../runtime/errors.ts';
 import type { Random } from '../../../../runtime/random.ts';
 import type { SignerProtocol } from '../../../host/signer/protocol.ts';
 import { MAX_QC_BYTES } from '../../chain/consensus.ts';
-import type { Genesis } from '../../chain/genesis.ts';
+import { type Genesis, genesisValidators } from '../../chain/genesis.ts';
 import { fromHex, toHex } from '../../chain/hex.ts';
 import { MAX_TRANSACTION_BYTES } from '../../chain/transaction.ts';
-import { type ValidatorSet, validatorSet } from '../../chain/validators.ts';
+import type { ValidatorSet } from '../../chain/validators.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import type { P2pConfig } from '../config.ts';
 import { batchLimits } from '../core/batcher.ts';
@@ -100,7 +100,7 @@ export class Network {
   private constructor(options: NetworkOptions, events: NetworkEvents) {
     this.#options = options;
     this.#events = events;
-    this.#validators = validatorSet(options.genesis.validators);
+    this.#validators = genesisValidators(options.genesis);
     this.#maxMessageBytes = options.genesis.maxBlockBytes + MESSAGE_OVERHEAD_BYTES;
     this.#metrics = new P2pMetrics(options.metrics, {
       peers: () => this.#sessions.size,

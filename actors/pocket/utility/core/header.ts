@@ -1,7 +1,7 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { ADDRESS_BYTES } from '../../chain/address.ts';
 import { BLOCK_VERSION, type Block, bodyRoot, HASH_BYTES, type Header } from '../../chain/block.ts';
-import { equalBytes, toHex } from '../../chain/hex.ts';
+import { equalBytes } from '../../chain/hex.ts';
 import { type LedgerRules, MAX_BLOCK_TRANSACTIONS } from './rules.ts';
 
 /** What a header says about its parent. */
@@ -25,7 +25,7 @@ export const STATE_HASHES_BYTES = 4_096;
 /** Bytes that a transaction takes in a block beyond its own: a tag and a length of at most 3. */
 export const TRANSACTION_OVERHEAD_BYTES = 4;
 
-/** A header without the hashes of the state, which persistence fills in. */
+/** A header without the hashes of the state and of the validators, which persistence fills in. */
 export function draftHeader(
   terms: ProposalTerms,
   parent: Parent,
@@ -41,8 +41,8 @@ export function draftHeader(
     quorumCertificate: terms.quorumCertificate,
     timestamp_ms: terms.timestamp_ms,
     stateTreeHashes: [],
-    valSetHash: rules.validatorSetHash,
-    nextValSetHash: rules.validatorSetHash,
+    valSetHash: new Uint8Array(),
+    nextValSetHash: new Uint8Array(),
     version: BLOCK_VERSION,
     parentHash: terms.parent,
     bodyRoot: bodyRoot(transactions),
@@ -50,13 +50,12 @@ export function draftHeader(
 }
 
 /** @throws CodedError PROPOSAL_INVALID */
-export function checkProposal(terms: ProposalTerms, parent: Parent, rules: LedgerRules): void {
+export function checkProposal(terms: ProposalTerms, parent: Parent): void {
   const refuse = (reason: string): never => {
     throw new CodedError('PROPOSAL_INVALID', `No block can be built: ${reason}.`, { height: terms.height });
   };
   if (terms.parent.length !== HASH_BYTES) refuse('the parent is no block hash');
   if (terms.proposer.length !== ADDRESS_BYTES) refuse('the proposer is no address');
-  if (rules.validators.byAddress(toHex(terms.proposer)) === undefined) refuse('the proposer is no validator');
   if (terms.height !== parent.height + 1n) refuse(`the parent has height ${parent.height}`);
   if (terms.timestamp_ms <= parent.timestamp_ms) refuse(`the time is not after the parent's ${parent.timestamp_ms}`);
 }
@@ -69,9 +68,6 @@ export function checkBlock(block: Block, encodedBytes: number, rules: LedgerRule
   check(transactions.length <= MAX_BLOCK_TRANSACTIONS, `it has more than ${MAX_BLOCK_TRANSACTIONS} transactions`);
   check(header.height > 0n, 'genesis is not executed');
   check(header.networkId === rules.networkId, `it is of network ${header.networkId}`);
-  check(rules.validators.byAddress(toHex(header.proposerAddress)) !== undefined, 'its proposer is no validator');
-  check(equalBytes(header.valSetHash, rules.validatorSetHash), 'its validator set is another');
-  check(equalBytes(header.nextValSetHash, rules.validatorSetHash), 'its next validator set is another');
 }
 
 /** What the parent decides. @throws BLOCK_INVALID */

@@ -120,7 +120,7 @@ class BlockLedger {
     this.#pools.add(FEES, -fees);
     this.#pools.add(DAO, fees - reward);
     this.#accounts.add(toHex(proposer), reward);
-    return { accounts: this.#accounts.changes(), pools: this.#pools.changes() };
+    return { accounts: this.#accounts.changes(), pools: this.#pools.changes(), actors: [], removedActors: [] };
   }
 }
 

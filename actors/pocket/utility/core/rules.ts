@@ -2,7 +2,6 @@ import { CodedError } from '../../../../runtime/errors.ts';
 import type { Genesis } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
 import { POOLS } from '../../chain/pools.ts';
-import { type ValidatorSet, validatorSet, validatorSetHash } from '../../chain/validators.ts';
 
 /**
  * Most transactions of one block, on any network. With 100 µs for a signature a full block verifies in about a
@@ -20,15 +19,12 @@ export interface LedgerRules {
   readonly sendFee: bigint;
   /** Whole percent of a block's fees that its proposer gets; the rest is the DAO's. */
   readonly proposerPercentage: bigint;
-  readonly validators: ValidatorSet;
-  readonly validatorSetHash: Uint8Array;
   /** Hex addresses that nobody can sign for. */
   readonly poolAddresses: ReadonlySet<string>;
 }
 
 /** @throws CodedError UTILITY_PARAM_INVALID, and those of the validator set */
 export function ledgerRules(genesis: Genesis): LedgerRules {
-  const validators = validatorSet(genesis.validators);
   return {
     networkId: genesis.networkId,
     maxBlockBytes: genesis.maxBlockBytes,
@@ -36,8 +32,6 @@ export function ledgerRules(genesis: Genesis): LedgerRules {
     allowV1Transactions: genesis.allowV1Transactions,
     sendFee: whole(genesis, 'message_send_fee', 2n ** 64n),
     proposerPercentage: whole(genesis, 'proposer_percentage_of_fees', 100n),
-    validators,
-    validatorSetHash: validatorSetHash(validators),
     poolAddresses: new Set(POOLS.map(({ address }) => toHex(address))),
   };
 }

@@ -90,7 +90,9 @@ export class Store {
     if (header.stateHash.length > 0 && !equalBytes(header.stateHash, computed)) {
       throw new CodedError('STATE_HASH_MISMATCH', 'another state');
     }
-    const complete = { ...header, stateHash: computed, stateTreeHashes: [{ name: 'account', root: computed }] };
+    // No transaction here changes the validators.
+    const set = { valSetHash: VALIDATORS_HASH, nextValSetHash: VALIDATORS_HASH };
+    const complete = { ...header, ...set, stateHash: computed, stateTreeHashes: [{ name: 'account', root: computed }] };
     const hash = blockHash(complete);
     this.states.set(toHex(hash), { ...state, hash });
     return { header: encodeHeader(complete), blockHash: hash };
@@ -127,6 +129,8 @@ export class Store {
   }
 }
 
+const VALIDATORS_HASH = sha256(new TextEncoder().encode('validators'));
+
 function stateHash({ accounts, pools, replayed }: Omit<State, 'hash'>): Uint8Array {
   const rows = (map: ReadonlyMap<string, bigint>) => [...map].filter(([, n]) => n > 0n).sort();
   return sha256(new TextEncoder().encode(String([rows(accounts), '|', rows(pools), '|', [...replayed].sort()])));
@@ -142,9 +146,18 @@ function persistenceOf(store: Store) {
       ask: {
         tip: () => {
           const { height, hash, timestamp_ms } = store.tip;
-          return { height, blockHash: hash, stateHash: stateHash(store.tip), timestamp_ms, commitQc: null };
+          return {
+            height,
+            blockHash: hash,
+            stateHash: stateHash(store.tip),
+            timestamp_ms,
+            commitQc: null,
+            voters: [],
+            validators: [],
+          };
         },
         read: (question) => store.read(question),
+        validators: () => ({ actors: [], voters: [] }),
         stage: (question) => store.stage(question),
         commit: ({ blockHash }) => {
           const { height, hash, timestamp_ms, staged } = store.commit(blockHash);
@@ -156,8 +169,9 @@ function persistenceOf(store: Store) {
             hashes: staged!.receipts.map((receipt) => receipt.hash),
             replayKeys: staged!.receipts.map((receipt) => receipt.replayKey),
             accounts: staged!.changes.accounts,
+            validators: null,
           });
-          return { height };
+          return { height, validators: [] };
         },
         block: () => ({ block: null }),
         blocks: () => ({ blocks: [] }),
