@@ -25,6 +25,8 @@ export const SIGNER_ERRORS = {
   SIGNER_RECORD_TOO_LARGE: 'The quorum certificates do not fit the fixed size of the safety record.',
   SIGNER_RECORD_IO:
     'The safety record could not be read or made durable; nothing is signed until the signer is restarted.',
+  SIGNER_VOTERS_FOREIGN: 'The validators that the signer was shown are not those that the header names.',
+  SIGNER_VOTERS_FORGOTTEN: 'The signer does not keep any more who decided that height.',
   SIGNER_UNREACHABLE:
     'The remote signer is not connected. It is looked for all the time; asks are repeated. Check that `potoroo signer serve` runs and allows this node.',
   SIGNER_KEY_CHANGED: 'The remote signer came back with another validator key. Restart the node if that is meant.',

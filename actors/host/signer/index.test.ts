@@ -8,6 +8,7 @@ import { defineActor, type Peer } from '../../../runtime/actor.ts';
 import { defineProtocol } from '../../../runtime/protocol.ts';
 import { type HostedActor, SingleThreadHost } from '../../../runtime/single-thread.ts';
 import { verify } from '../../../wasm/ed25519.ts';
+import { blockHash as blockHashOf, encodeHeader } from '../../pocket/chain/block.ts';
 import {
   consensusSignBytes,
   encodeQc,
@@ -16,7 +17,8 @@ import {
   STEP_PRECOMMIT,
   STEP_PREPARE,
 } from '../../pocket/chain/consensus.ts';
-import { TEST_NETWORK, testQc, testValidators } from '../../pocket/chain/testing.ts';
+import { TEST_NETWORK, testHeader, testQc, testValidators } from '../../pocket/chain/testing.ts';
+import { type Validator, validatorSet, validatorSetHash } from '../../pocket/chain/validators.ts';
 import type { SignerStart } from './config.ts';
 import signer from './index.ts';
 import { type SignerProtocol, signerProtocol } from './protocol.ts';
@@ -140,5 +142,29 @@ test('a new record that is shown a chain leaves out the height that may be in pr
   assert.deepEqual(await witness(commitQc(40n, { own: false })), { ok: true });
   await assert.rejects(answered(host, peer.ask('sign', { ...prepareVote, height: 41n })), { code: 'SIGN_BELOW_FLOOR' });
   await answered(host, peer.ask('sign', { ...prepareVote, height: 42n }));
+  await host.stop();
+});
+
+test('certificates of a new set of validators are taken once the header is shown that made it, after restarts, too', async () => {
+  const { host, peer } = await hosted('voters');
+  const newcomers = testValidators(7).slice(0, 6);
+  const hashOf = (list: readonly Validator[]) => validatorSetHash(validatorSet(list));
+  const header = { ...testHeader(), height: 4n, valSetHash: hashOf(validators), nextValSetHash: hashOf(newcomers) };
+  const decided = { height: 4n, round: 0, step: STEP_COMMIT, blockHash: blockHashOf(header) };
+  const change = {
+    header: encodeHeader(header),
+    commitQc: encodeQc(testQc(validators.slice(1), decided)),
+    validators: newcomers.map(({ address, publicKey, power }) => ({ address, publicKey, power })),
+  };
+  const justify = encodeQc(testQc(newcomers.slice(1), prepare));
+  await assert.rejects(answered(host, peer.ask('sign', { ...vote, justify })), { code: 'QC_UNKNOWN_SIGNER' });
+  assert.deepEqual(await answered(host, peer.ask('voters', {})), { from: 1n });
+  assert.deepEqual(await answered(host, peer.ask('trust', change)), { from: 5n });
+  await host.kill('signer');
+  await host.restart('signer');
+  assert.deepEqual(await answered(host, peer.ask('voters', {})), { from: 5n });
+  const former = encodeQc(testQc(validators, prepare));
+  await assert.rejects(answered(host, peer.ask('sign', { ...vote, justify: former })), { code: /^QC_/ });
+  await answered(host, peer.ask('sign', { ...vote, justify }));
   await host.stop();
 });

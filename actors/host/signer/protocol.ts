@@ -25,6 +25,26 @@ export interface SafetyRecord {
   lockedQc: Uint8Array | null;
 }
 
+/** One of those who decide a height. */
+export interface Voter {
+  /** 20 bytes. */
+  address: Uint8Array;
+  /** 32 bytes. */
+  publicKey: Uint8Array;
+  /** What its vote weighs, as chain/validators.ts has it. */
+  power: bigint;
+}
+
+/** A committed header that changed who decides, with its proof. */
+export interface ShownHeader {
+  /** Canonical bytes of the header. */
+  header: Uint8Array;
+  /** Canonical bytes of its commit QC. */
+  commitQc: Uint8Array;
+  /** Who decides from the next height on: those of its `nextValSetHash`. */
+  validators: Voter[];
+}
+
 /**
  * The validator key and the safety rules. Asking again with the same request gives the same signature, so
  * whoever lost an answer repeats the ask. Where the signer is another process, every ask may fail with
@@ -73,6 +93,16 @@ export const signerProtocol = defineProtocol('signer', {
      * @throws QC_*: the bytes are no certificate, or a fresh record was shown one that the validators did not sign
      */
     witness: question<{ qc: Uint8Array }, { ok: boolean }>('sync', 5_000, ['qc'], ['ok']),
+    /**
+     * Shows the signer a header that changed the set of validators (chain/light-client.ts), so that it can tell the
+     * certificates of the heights after it. All such headers are shown, in order; repeats, and headers that change
+     * nothing, are harmless. What is proven is kept over restarts; a signer that lost it begins at the genesis again.
+     * @returns from: first height of the newest set known: changes at this height or later are still to be shown
+     * @throws LIGHT_*, QC_*, HEADER_*, VALIDATORS_INVALID, SIGNER_VOTERS_FOREIGN: it does not follow; nothing is changed
+     */
+    trust: question<ShownHeader, { from: bigint }>('sync', 5_000, ['header', 'commitQc', 'validators'], ['from']),
+    /** Where the signer is with `trust`: what to show it first after a start. */
+    voters: question<object, { from: bigint }>('control', 5_000, [], ['from']),
     /** A consensus-stream certificate for this node's libp2p peer id (canonical bytes). */
     certify: question<{ peerId: string; expires_ms: number }, { certificate: Uint8Array }>(
       'control',
@@ -81,5 +111,6 @@ export const signerProtocol = defineProtocol('signer', {
       ['certificate'],
     ),
   },
+  records: [['address', 'publicKey', 'power']],
 });
 export type SignerProtocol = typeof signerProtocol;

@@ -26,6 +26,8 @@ export async function startRemote(context: Context<SignerProtocol, SignerStart>)
       prove: (place) => client.ask('prove', place),
       record: () => client.ask('record', {}),
       witness: (body) => client.ask('witness', body),
+      trust: (body) => client.ask('trust', body),
+      voters: () => client.ask('voters', {}),
       certify: (body) => client.ask('certify', body),
     },
     stop: () => client.stop(),

@@ -19,15 +19,16 @@ import {
 import { vrfProve } from '../../pocket/chain/ecvrf.ts';
 import { equalBytes, toHex } from '../../pocket/chain/hex.ts';
 import { electionInput } from '../../pocket/chain/sortition.ts';
-import { type ValidatorSet, validatorSet } from '../../pocket/chain/validators.ts';
 import type { SignerStart } from './config.ts';
 import { checkCertificateRequest } from './core/certify.ts';
 import { type Guard, guardRule, isUnknown, latched, oriented } from './core/guard.ts';
 import { type CheckedRequest, checkRequest } from './core/request.ts';
 import { decide } from './core/rules.ts';
+import { followed, knownFrom, type Voters, votersOf } from './core/voters.ts';
 import { RecordFile } from './io/record-file.ts';
+import { VotersFile } from './io/voters-file.ts';
 import type { SignerMetrics } from './metrics.ts';
-import type { SafetyRecord, SignerProtocol, SignRequest } from './protocol.ts';
+import type { SafetyRecord, ShownHeader, SignerProtocol, SignRequest } from './protocol.ts';
 
 /** A view has four; the rest are those of late repeats. */
 const REMEMBERED_QCS = 64;
@@ -53,7 +54,8 @@ export class Signer {
   readonly address: Uint8Array;
   readonly #seed: Uint8Array;
   readonly #networkId: string;
-  readonly #validators: ValidatorSet;
+  readonly #votersFile: VotersFile;
+  #voters: Voters;
   readonly #record: RecordFile;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -66,7 +68,8 @@ export class Signer {
     this.publicKey = publicKeyOf(seed);
     this.address = addressOf(this.publicKey);
     this.#networkId = start.networkId;
-    this.#validators = validatorSet(start.validators);
+    this.#votersFile = new VotersFile(start.signer.record_file, start.networkId, environment.log);
+    this.#voters = this.#votersFile.read(start.validators);
     this.#record = record;
     this.#clock = environment.clock;
     this.#log = environment.log;
@@ -111,6 +114,8 @@ export class Signer {
       prove: (place) => ({ proof: counted(() => this.#prove(place)) }),
       record: () => this.#safetyRecord(),
       witness: ({ qc }) => ({ ok: counted(() => this.#witness(qc)) }),
+      trust: (shown) => ({ from: counted(() => this.#trust(shown)) }),
+      voters: () => ({ from: knownFrom(this.#voters) }),
       certify: ({ peerId, expires_ms }) => ({ certificate: counted(() => this.#certify(peerId, expires_ms)) }),
     };
   }
@@ -149,7 +154,7 @@ export class Signer {
     if (justify === null || justifyQc === null) return;
     const digest = toHex(sha256(justify));
     if (this.#verified.get(digest)) return;
-    verifyQc(justifyQc, this.#validators, this.#networkId);
+    verifyQc(justifyQc, votersOf(this.#voters, justifyQc.height), this.#networkId);
     this.#verified.set(digest, true);
   }
 
@@ -182,8 +187,19 @@ export class Signer {
   /** The floor keeps the signer silent for a while, so it is raised by what the validators signed only. */
   #oriented(guard: Guard, qc: QuorumCertificate): Guard {
     if (!guard.fresh) return guard;
-    verifyQc(qc, this.#validators, this.#networkId);
+    verifyQc(qc, votersOf(this.#voters, qc.height), this.#networkId);
     return oriented(guard, this.#record.state, qc.height);
+  }
+
+  #trust(shown: ShownHeader): bigint {
+    const voters = followed(this.#voters, this.#networkId, shown);
+    if (voters !== this.#voters) {
+      this.#voters = voters;
+      this.#votersFile.write(voters);
+      const { from, set } = voters.sets.at(-1)!;
+      this.#log.info({ from, validators: set.list.length }, 'other validators decide from this height on');
+    }
+    return knownFrom(voters);
   }
 
   /** The input is built here: with this key nothing is proven that somebody else made up. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CodedError, type ErrorRecord } from '../../../../runtime/errors.ts';
 import type { ReplyOf, RequestOf } from '../../../../runtime/protocol.ts';
 import { MAX_QC_BYTES } from '../../../pocket/chain/sizes.ts';
+import { MAX_VALIDATORS } from '../../../pocket/chain/validators.ts';
 import type { SignerProtocol } from '../protocol.ts';
 
 /**
@@ -13,8 +14,10 @@ import type { SignerProtocol } from '../protocol.ts';
 export const REMOTE_PROTOCOL = '/potoroo/signer/1';
 export const FRAME_REQUEST = 1;
 export const FRAME_ANSWER = 2;
-/** A request carries one QC, an answer at most the two of a record, which fit one slot of it. */
-export const MAX_REMOTE_BYTES = MAX_QC_BYTES + 16_384;
+/** The largest request shows a header, in which there is a QC, its own QC, and a full set of validators. */
+export const MAX_REMOTE_BYTES = 3 * MAX_QC_BYTES;
+/** A QC and some: what a header has besides is small. */
+const MAX_HEADER_BYTES = MAX_QC_BYTES + 16_384;
 
 type Questions = SignerProtocol['ask'];
 interface Identity {
@@ -51,6 +54,14 @@ const BODIES: { [K in RemoteAsk]: z.ZodType<RemoteAsks[K]['body']> } = {
   prove: z.strictObject({ height, round, parentHash: bytes(32, 32) }),
   record: nothing,
   witness: z.strictObject({ qc }),
+  trust: z.strictObject({
+    header: bytes(1, MAX_HEADER_BYTES),
+    commitQc: qc,
+    validators: z
+      .array(z.strictObject({ address: bytes(20, 20), publicKey: bytes(32, 32), power: z.bigint().min(1n) }))
+      .max(MAX_VALIDATORS),
+  }),
+  voters: nothing,
   certify: z.strictObject({ peerId: z.string().max(128), expires_ms: z.number() }),
 };
 
@@ -67,6 +78,8 @@ const REPLIES: { [K in RemoteAsk]: z.ZodType<RemoteAsks[K]['reply']> } = {
     lockedQc: qc.nullable(),
   }),
   witness: z.strictObject({ ok: z.boolean() }),
+  trust: z.strictObject({ from: height }),
+  voters: z.strictObject({ from: height }),
   certify: z.strictObject({ certificate: bytes(1, 1_024) }),
 };
 

@@ -141,6 +141,10 @@ export class RemoteServer {
         return answers.record(body);
       case 'witness':
         return answers.witness(body);
+      case 'trust':
+        return answers.trust(body);
+      case 'voters':
+        return answers.voters(body);
       case 'certify':
         return answers.certify(body);
     }
