@@ -53,6 +53,7 @@ function absolutePaths(config: NodeConfig, home: string): NodeConfig {
       remote_key_file: at(config.signer.remote_key_file),
     },
     p2p: { ...config.p2p, key_file: at(config.p2p.key_file) },
+    consensus: { ...config.consensus, journal_file: at(config.consensus.journal_file) },
     rpc: { ...config.rpc, address_file: at(config.rpc.address_file) },
     telemetry: { ...config.telemetry, address_file: at(config.telemetry.address_file) },
   };

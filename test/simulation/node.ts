@@ -10,6 +10,7 @@ import type { Input, TimerName } from '../../actors/pocket/consensus/core/input.
 import type { Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import type { State } from '../../actors/pocket/consensus/core/state.ts';
 import { begin, isWanted, step } from '../../actors/pocket/consensus/core/step.ts';
+import type { Journal } from '../../actors/pocket/consensus/journal.ts';
 import { toErrorRecord } from '../../runtime/errors.ts';
 import { sha256 } from '../../wasm/hash.ts';
 import { Disk } from './disk.ts';
@@ -25,6 +26,8 @@ export interface NodeOptions {
   /** How far its clock is off, in ms. */
   readonly skew_ms: number;
   readonly manual: boolean;
+  /** Opens what its lives leave to each other; without, each begins anew. */
+  readonly journal?: () => Journal;
 }
 
 /** The world around a node. */
@@ -67,6 +70,7 @@ export class SimulatedNode {
   crashes = 0;
   readonly #world: Surroundings;
   readonly #busyUntil_ms = new Map<Service, number>();
+  #journal: Journal | null = null;
 
   constructor(world: Surroundings, options: NodeOptions) {
     this.#world = world;
@@ -88,20 +92,29 @@ export class SimulatedNode {
     const { rules, manual, address, signer } = this.options;
     const record = signer === 'signs anything' ? UNSIGNED_STATE : this.disk.safety;
     const own = { ...settings, networkId: NETWORK_ID, self: address };
-    const begun = begin({ settings: own, rules, tip: this.disk.tip(), record, manual, mempool: 0 }, this.#now());
+    const start = { settings: own, rules, tip: this.disk.tip(), record, manual, mempool: 0 };
+    this.#journal = this.options.journal?.() ?? null;
+    const begun = this.#journal?.recover(start, this.#now()) ?? begin(start, this.#now());
     this.state = begun.state;
+    this.#journal?.follow(begun.state);
     this.#perform(begun.effects);
   }
 
   /** Loses all that is not on disk. */
   crash() {
     this.state = null;
+    this.#journal?.close();
+    this.#journal = null;
     this.crashes++;
     this.#busyUntil_ms.clear();
   }
 
   input(input: Input) {
-    if (this.state) this.#perform(step(this.state, input, this.#now()));
+    if (!this.state) return;
+    this.#journal?.append(this.state, input, this.#now());
+    const effects = step(this.state, input, this.#now());
+    this.#journal?.follow(this.state);
+    this.#perform(effects);
   }
 
   receive(message: ConsensusMessage) {

@@ -68,7 +68,10 @@ export class Reporter {
   }
 
   #trouble(
-    fact: Extract<Fact, { fact: 'rejected' | 'equivocation' | 'refused' | 'failed' | 'undecidable' | 'badPeer' }>,
+    fact: Extract<
+      Fact,
+      { fact: 'rejected' | 'equivocation' | 'refused' | 'failed' | 'undecidable' | 'badPeer' | 'recordBehind' }
+    >,
   ) {
     const { metrics } = this;
     if (fact.fact === 'rejected') {
@@ -83,6 +86,12 @@ export class Reporter {
     } else if (fact.fact === 'badPeer') {
       metrics.badPeers.inc({ reason: fact.reason });
       this.#log.warn(fact, 'a validator answered with a wrong block');
+    } else if (fact.fact === 'recordBehind') {
+      metrics.staleRecords.inc();
+      this.#log.error(
+        fact,
+        "the signer's record is older than what this validator has said: find out whether a backup of it was restored, and whether another node signs with this key",
+      );
     } else if (fact.fact === 'undecidable') {
       this.#log.error(
         fact,

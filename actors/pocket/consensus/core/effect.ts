@@ -29,8 +29,8 @@ export type Ask =
   | { kind: 'tip' };
 export type AskKind = Ask['kind'];
 
-/** Why a view was entered. */
-export type ViewCause = 'height' | 'timeout' | 'invalid' | 'jump' | 'trigger';
+/** Why a view was entered. recovery: by a new life of this actor, which goes on in it. */
+export type ViewCause = 'height' | 'timeout' | 'invalid' | 'jump' | 'trigger' | 'recovery';
 
 /** What the operator may want to know: the shell turns it into logs and metrics. Nothing depends on it. */
 export type Fact =
@@ -44,6 +44,8 @@ export type Fact =
   | { fact: 'equivocation'; address: string; height: bigint; round: number; step: number }
   | { fact: 'refused'; code: string; step: number; height: bigint; round: number }
   | { fact: 'failed'; ask: AskKind; code: string; message: string }
+  /** The signer's record knows less than this validator has said. */
+  | { fact: 'recordBehind'; height: bigint; round: number; step: number }
   | { fact: 'undecidable'; blockHash: string; code: string; message: string }
   | { fact: 'behind'; height: bigint; target: bigint }
   | { fact: 'caughtUp'; height: bigint }

@@ -9,7 +9,7 @@ import {
 import { toHex } from '../../chain/hex.ts';
 import { isCommitVote, noteCommitVote } from './attendance.ts';
 import { learn } from './catchup.ts';
-import { certify } from './certificates.ts';
+import { certify, isRoundDue } from './certificates.ts';
 import { mayLeadLater, takeProof } from './election.ts';
 import { receiveNewRound, receiveVote } from './leader.ts';
 import { enterView, noteRound } from './pacemaker.ts';
@@ -26,9 +26,9 @@ export function receive(s: State, message: ConsensusMessage) {
   noteRound(s, sender, message.round);
   if (isDecide(message)) return receiveDecide(s, message);
   if (message.round < s.view.round) return drop(s, 'old_round');
+  followCertificate(s, message);
   if (message.round === s.view.round && isOpen(s)) return take(s, message);
   hold(s, sender, message);
-  followCertificate(s, message);
 }
 
 /** True for what would be dropped anyway: its signature need not be verified. */
@@ -80,9 +80,11 @@ function hold(s: State, sender: string, message: ConsensusMessage) {
   if (earlier || !newer) drop(s, 'superseded');
 }
 
-/** A QC of a later round proves that a quorum is there. */
+/** A QC of a later round, or a timeout certificate for it, proves that a quorum is there. */
 function followCertificate(s: State, message: ConsensusMessage) {
-  if (!isOpen(s) || !message.justify || message.round <= s.view.round) return;
+  if (!isOpen(s) || message.round <= s.view.round) return;
+  if (message.timeout && isRoundDue(s, message)) return enterView(s, message.round, 'jump');
+  if (!message.justify) return;
   const certified = certify(s, message.justify);
   if (!certified || certified.qc.height !== s.height || certified.qc.round <= s.view.round) return;
   enterView(s, certified.qc.round, 'jump');

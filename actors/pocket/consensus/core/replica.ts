@@ -134,7 +134,7 @@ export function draft(
   s: State,
   type: number,
   step: number,
-  parts: { blockHash?: Uint8Array; block?: Uint8Array; justify?: Uint8Array | null },
+  parts: { blockHash?: Uint8Array; block?: Uint8Array; justify?: Uint8Array | null; timeout?: Uint8Array | null },
 ): ConsensusMessage {
   return {
     type,
@@ -144,6 +144,7 @@ export function draft(
     blockHash: parts.blockHash ?? null,
     block: parts.block ?? null,
     justify: parts.justify ?? null,
+    timeout: parts.timeout ?? null,
     proof: step <= STEP_PREPARE && type === MESSAGE_PROPOSE ? s.view.proof : null,
     address: s.settings.self,
     signature: new Uint8Array(),

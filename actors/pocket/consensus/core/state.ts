@@ -4,6 +4,7 @@ import type { ConsensusMessage, PartialSignature } from '../../chain/consensus.t
 import type { LeaderElection } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
 import type { Candidate } from '../../chain/sortition.ts';
+import type { RoundEntry } from '../../chain/timeout-certificate.ts';
 import type { Validator, ValidatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 import type { CommitVote } from './attendance.ts';
@@ -52,8 +53,7 @@ export interface Proposal {
 }
 
 /** A validator that entered the view, and the prepareQC of this height that it reports. */
-interface NewRound {
-  readonly address: Uint8Array;
+interface NewRound extends RoundEntry {
   readonly prepareQc: Certified | null;
 }
 
@@ -109,6 +109,13 @@ interface Search {
   asked: number;
 }
 
+/** A timer that runs, and when it was set for how long: a new life sets it to what is left of it. */
+interface RunningTimer {
+  readonly token: number;
+  readonly set_ms: number;
+  readonly delay_ms: number;
+}
+
 /** Catching up: certificates prove that `target` is decided. */
 interface Catchup {
   target: bigint;
@@ -134,7 +141,7 @@ export interface State {
   readonly paused: Set<AskKind>;
   /** The message whose signature is asked for. */
   draft: ConsensusMessage | null;
-  readonly timers: Map<TimerName, number>;
+  readonly timers: Map<TimerName, RunningTimer>;
   tip: Tip;
   height: bigint;
   view: View;
@@ -200,7 +207,7 @@ export function forget(s: State, ...kinds: AskKind[]) {
 
 export function setTimer(s: State, timer: TimerName, delay_ms: number) {
   const token = s.nextNumber++;
-  s.timers.set(timer, token);
+  s.timers.set(timer, { token, set_ms: s.now_ms, delay_ms });
   emit(s, { kind: 'setTimer', timer, token, delay_ms });
 }
 

@@ -19,6 +19,7 @@ import {
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import { encodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
 import { leaderOf, type Validator, validatorSet } from '../../chain/validators.ts';
 import type { Ask, Effect, Fact } from './effect.ts';
 import type { Input } from './input.ts';
@@ -54,6 +55,7 @@ interface Draft {
   block?: Uint8Array;
   justify?: Uint8Array;
   proof?: Uint8Array;
+  timeout?: Uint8Array;
 }
 
 function message({ from = leader, ...draft }: Draft): ConsensusMessage {
@@ -66,10 +68,20 @@ function message({ from = leader, ...draft }: Draft): ConsensusMessage {
     block: draft.block ?? null,
     justify: draft.justify ?? null,
     proof: draft.proof ?? null,
+    timeout: draft.timeout ?? null,
     networkId: NETWORK,
   };
   const signature = sign(seeds.get(toHex(from))!, consensusSignBytes(unsigned));
   return { ...unsigned, address: from, signature };
+}
+
+/** All four have entered a round of height 1. */
+function timeoutFor(round: number): Uint8Array {
+  const entries = set.list.map(({ address }) => {
+    const { signature } = message({ from: address, step: STEP_NEWROUND, round });
+    return { address, justifyHash: new Uint8Array(), signature };
+  });
+  return encodeTimeoutCertificate({ height: 1n, round, entries });
 }
 
 function vote(from: Uint8Array, at: number, hash: Uint8Array, round = 0): ConsensusMessage {
@@ -192,7 +204,8 @@ class Harness {
 
 function prepare({ bytes, hash }: { bytes: Uint8Array; hash: Uint8Array }, round = 0, justify?: Uint8Array) {
   const from = leaderOf(set, 1n, round).address;
-  return message({ from, round, step: STEP_PREPARE, block: bytes, blockHash: hash, ...(justify && { justify }) });
+  const rest = { ...(justify && { justify }), ...(round > 0 && { timeout: timeoutFor(round) }) };
+  return message({ from, round, step: STEP_PREPARE, block: bytes, blockHash: hash, ...rest });
 }
 
 function certified(at: number, hash: Uint8Array, justify = certificate(at - 1, hash)): ConsensusMessage {
@@ -371,7 +384,7 @@ test('a refusal of the signer is silence in that step and nothing more', () => {
   const node = new Harness(replica!);
   node.refuse = ({ type }) => (type === MESSAGE_VOTE ? 'SIGN_CONFLICT' : null);
   node.take(prepare(block()));
-  for (let i = 0; i < 3; i++) node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')! });
+  for (let i = 0; i < 3; i++) node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')!.token });
   assert.equal(node.votes(STEP_PREPARE).length, 0);
   assert.equal(node.facts.filter(({ fact }) => fact === 'refused').length, 1);
 });
@@ -382,7 +395,7 @@ test('a failure of another kind is tried again at the next tick', () => {
   node.refuse = ({ type }) => (type === MESSAGE_VOTE && failures-- > 0 ? 'SIGNER_RECORD_IO' : null);
   node.take(prepare(block()));
   assert.equal(node.votes(STEP_PREPARE).length, 0);
-  node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')! });
+  node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')!.token });
   assert.equal(node.votes(STEP_PREPARE).length, 1);
 });
 
