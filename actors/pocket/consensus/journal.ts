@@ -65,6 +65,7 @@ export class Journal {
       if (!past) return null;
       this.#sequence = past.inputs.length + 1;
       this.#write({ now_ms, number: 0, input: { kind: 'recovered' } });
+      if (!this.#isKept) return null;
       const outcome = recover(start, past, now_ms);
       if ('unfit' in outcome) return this.#discard(outcome.unfit, outcome.error);
       this.#resume(outcome.state, past);
