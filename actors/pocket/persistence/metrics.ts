@@ -16,6 +16,8 @@ export interface PersistenceMetrics {
   readonly journal: Gauge;
   readonly cacheLookups: Counter<'result'>;
   readonly trieLeaves: Gauge<'tree'>;
+  readonly trieBytes: Gauge;
+  readonly proofHeights: Gauge;
   readonly retries: Counter;
 }
 
@@ -59,6 +61,14 @@ export function persistenceMetrics(registry: Registry): PersistenceMetrics {
       labelNames: ['tree'],
       registers,
     }),
+    trieBytes: gauge(
+      'trie_bytes',
+      'Memory of the state tries: of the tip, of staged blocks and of heights kept for proofs',
+    ),
+    proofHeights: gauge(
+      'proof_heights',
+      'Heights whose state can be proven; grows to database.proof_heights after a start, falls where memory ends',
+    ),
     retries: counter(
       'retries',
       'Database work repeated because the connection was lost; rising means an unsteady server',

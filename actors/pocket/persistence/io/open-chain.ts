@@ -18,7 +18,7 @@ import { writeGenesis } from './write-block.ts';
  */
 export async function openChain(
   database: Database,
-  options: { genesis: string; deadline_ms: number; log: Logger },
+  options: { genesis: string; proofHeights: number; deadline_ms: number; log: Logger },
 ): Promise<ChainState> {
   const { deadline_ms, log } = options;
   const genesis = parseGenesis(options.genesis);
@@ -33,7 +33,7 @@ export async function openChain(
     },
     LONG_ATTEMPT_MS,
   );
-  const chain = new ChainState(tip, window);
+  const chain = new ChainState(tip, window, options.proofHeights);
   const proposals = await database.run(deadline_ms, readProposals);
   const lost = proposals.filter((row) => !takeUp(chain, row, log));
   await database.run(deadline_ms, (sql) =>

@@ -108,7 +108,7 @@ export interface TestActor {
 
 export async function startActor(
   url: string,
-  options: { schema?: string; genesis?: string; timeout_ms?: number } = {},
+  options: { schema?: string; genesis?: string; timeout_ms?: number; proofHeights?: number } = {},
 ): Promise<TestActor> {
   const committed: bigint[] = [];
   const metrics = new Registry();
@@ -116,7 +116,7 @@ export async function startActor(
     name: 'persistence',
     incarnation: 1,
     config: {
-      database: { url, schema: options.schema ?? 'potoroo', pool_size: 3 },
+      database: { url, schema: options.schema ?? 'potoroo', pool_size: 3, proof_heights: options.proofHeights ?? 100 },
       genesis: options.genesis ?? testGenesis(),
     },
     clock: systemClock,
