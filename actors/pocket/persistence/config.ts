@@ -18,6 +18,12 @@ export const databaseConfigSchema = z.strictObject({
     .max(10_000)
     .default(100)
     .describe('Latest heights whose state can be proven; each costs memory for what its block changed. 0: none'),
+  proof_memory_mb: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(256)
+    .describe('Memory for the states of those heights; where it is full, there are fewer of them'),
 });
 type DatabaseConfig = z.infer<typeof databaseConfigSchema>;
 

@@ -262,7 +262,7 @@ class Persistence {
     this.#metrics.staged.set(this.#chain.stagedBlocks);
     this.#metrics.journal.set(this.#journal.size);
     this.#metrics.proofHeights.set(this.#chain.proofHeights);
-    this.#metrics.trieBytes.set(tries.memory_bytes);
+    this.#metrics.proofBytes.set(tries.others_bytes);
     for (const tree of TREE_NAMES) this.#metrics.trieLeaves.set({ tree }, tries.size(tree));
   }
 }
@@ -310,7 +310,7 @@ async function open(context: Ctx): Promise<Persistence> {
     const started_ms = clock.now();
     const chain = await openChain(database, {
       genesis: config.genesis,
-      proofHeights: config.database.proof_heights,
+      proofs: { heights: config.database.proof_heights, memory_bytes: config.database.proof_memory_mb * 2 ** 20 },
       deadline_ms: connected_ms,
       log,
     });

@@ -16,8 +16,8 @@ export interface PersistenceMetrics {
   readonly journal: Gauge;
   readonly cacheLookups: Counter<'result'>;
   readonly trieLeaves: Gauge<'tree'>;
-  readonly trieBytes: Gauge;
   readonly proofHeights: Gauge;
+  readonly proofBytes: Gauge;
   readonly retries: Counter;
 }
 
@@ -61,13 +61,13 @@ export function persistenceMetrics(registry: Registry): PersistenceMetrics {
       labelNames: ['tree'],
       registers,
     }),
-    trieBytes: gauge(
-      'trie_bytes',
-      'Memory of the state tries: of the tip, of staged blocks and of heights kept for proofs',
-    ),
     proofHeights: gauge(
       'proof_heights',
       'Heights whose state can be proven; grows to database.proof_heights after a start, falls where memory ends',
+    ),
+    proofBytes: gauge(
+      'proof_bytes',
+      'Memory of the tries beyond the state of the tip: of heights kept for proofs (at most database.proof_memory_mb)',
     ),
     retries: counter(
       'retries',

@@ -30,11 +30,11 @@ function headerOn(parent: Header | null, tries?: StateTries): Header {
   };
 }
 
-function chainIn(memory: TrieKernel | undefined, proofHeights: number): ChainState {
+function chainIn(memory: TrieKernel | undefined, heights: number, memory_bytes = 2 ** 30): ChainState {
   const tries = StateTries.empty(memory);
   const header = headerOn(null, tries);
   const tip = { header, hash: blockHash(header), commitQc: null, tries, validators, voters: validators.active };
-  return new ChainState(tip, new ReplayWindow(), proofHeights);
+  return new ChainState(tip, new ReplayWindow(), { heights, memory_bytes });
 }
 
 /** Every block sets all accounts: none of its nodes is shared with the state before. */
@@ -89,4 +89,16 @@ it('gives up states that are kept for proofs rather than a block, where memory e
   const oldest = 60n - BigInt(chain.proofHeights - 1);
   assert.deepEqual(chain.provable(oldest).tries.stateHash, chain.provable(oldest).header.stateHash);
   assert.throws(() => chain.provable(oldest - 1n), { code: 'PROOF_PRUNED' });
+});
+
+it('keeps fewer heights where their states would take more memory than they may', () => {
+  const chain = chainIn(new TrieKernel(), 1_000, 500_000);
+  for (let height = 1; height <= 60; height++) {
+    advance(chain);
+    const { tries } = chain.tip;
+    assert.ok(tries.others_bytes <= 500_000, `${tries.others_bytes} bytes`);
+  }
+  // All leaves and branches of 400 accounts, for each height.
+  const each = ACCOUNTS * (104 + 64);
+  assert.ok(Math.abs(chain.proofHeights - 500_000 / each) <= 2, `${chain.proofHeights} heights`);
 });

@@ -5,7 +5,7 @@ import type { ValidatorSet } from '../../chain/validators.ts';
 import type { ChangeSet, ReceiptRow } from '../protocol.ts';
 import { accountEntries, actorEntries } from './entries.ts';
 import { completeHeader } from './header.ts';
-import { type CommittedState, RecentStates } from './recent-states.ts';
+import { type CommittedState, type ProofLimits, RecentStates } from './recent-states.ts';
 import { type StagedBlock, StagingTree } from './staging.ts';
 import type { StateTries, TreeChanges } from './tries.ts';
 import type { Validators } from './validators.ts';
@@ -43,11 +43,10 @@ export class ChainState {
   readonly #recent: RecentStates;
   #tip: TipState;
 
-  /** @param proofHeights heights that can be proven, that of the tip among them; 0: none */
-  constructor(tip: TipState, window: ReplayWindow, proofHeights: number) {
+  constructor(tip: TipState, window: ReplayWindow, proofs: ProofLimits) {
     this.#tip = tip;
     this.#window = window;
-    this.#recent = new RecentStates(proofHeights);
+    this.#recent = new RecentStates(proofs);
   }
 
   get tip(): TipState {
@@ -145,7 +144,7 @@ export class ChainState {
     this.#window.add(header.height, windowOf(block.receipts, block.transactions));
     this.#window.advance(header.height);
     for (const staged of this.#staging.settle(hash)) if (staged.tries !== tries) staged.tries.release();
-    this.#recent.add(before);
+    this.#recent.add(before, this.#tip);
   }
 
   /** States that are kept for proofs only must not keep a node from voting: where memory ends, they go first. */

@@ -13,29 +13,42 @@ export interface CommittedState {
   readonly voters: ValidatorSet;
 }
 
+/** How many heights can be proven. */
+export interface ProofLimits {
+  /** That of the tip among them; 0: none. */
+  readonly heights: number;
+  /** What the nodes of other states than the tip may take: the oldest give way. */
+  readonly memory_bytes: number;
+}
+
 /**
  * The states of the last heights below the tip, for proofs. Each shares with the next whatever its block did not change,
  * so it costs what that block replaced. They are in memory only: a new life begins with none.
  */
 export class RecentStates {
-  readonly #limit: number;
+  readonly #limits: ProofLimits;
   /** By ascending height, without gaps. */
   #states: CommittedState[] = [];
 
-  /** @param limit heights that can be proven, that of the tip among them; 0: none */
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limits: ProofLimits) {
+    this.#limits = limits;
   }
 
   /** Heights that can be proven now, that of the tip among them. */
   get heights(): number {
-    return this.#limit === 0 ? 0 : this.#states.length + 1;
+    return this.#limits.heights === 0 ? 0 : this.#states.length + 1;
   }
 
-  /** Takes over the state that is no longer that of the tip. What is too old by now is released. */
-  add(state: CommittedState): void {
+  /** Takes over the state that `tip` follows. What is too old by now, or takes too much memory, is released. */
+  add(state: CommittedState, tip: CommittedState): void {
     this.#states.push(state);
-    while (this.#states.length > Math.max(0, this.#limit - 1)) this.#states.shift()?.tries.release();
+    while (this.#isOver(tip.tries)) this.#states.shift()?.tries.release();
+  }
+
+  #isOver(tip: StateTries): boolean {
+    const { heights, memory_bytes } = this.#limits;
+    if (this.#states.length === 0) return false;
+    return this.#states.length + 1 > heights || tip.others_bytes > memory_bytes;
   }
 
   /**
@@ -51,7 +64,7 @@ export class RecentStates {
         latest: last,
       });
     }
-    const all = this.#limit === 0 ? [] : [...this.#states, tip];
+    const all = this.#limits.heights === 0 ? [] : [...this.#states, tip];
     const found = height === 0n ? all.at(-1) : all.find(({ header }) => header.height === height);
     if (found !== undefined) return found;
     const oldest = all[0]?.header.height ?? null;

@@ -14,6 +14,11 @@ export const TREE_NAMES = [
   'transactions',
   'val',
 ] as const;
+/** A leaf in the memory of a trie: references, path, digest, digest of the value. */
+const LEAF_BYTES = 104;
+/** A branch: references, children, place, digest. */
+const BRANCH_BYTES = 64;
+
 export type TreeName = (typeof TREE_NAMES)[number];
 export type TreeChanges = Partial<Record<TreeName, TrieEntry[]>>;
 
@@ -85,9 +90,13 @@ export class StateTries {
     return hashesOf(this.#tries);
   }
 
-  /** Bytes that the nodes of all states in the same memory take. */
-  get memory_bytes(): number {
-    return this.#root.usage.bytes;
+  /** Bytes of nodes that this state does not use: those of the states before and beside it in the same memory. */
+  get others_bytes(): number {
+    const { leaves, branches } = this.#root.usage;
+    let own = this.#root.size;
+    for (const trie of this.#tries.values()) own += trie.size;
+    // Below every trie there is one branch fewer than leaves: what that leaves out is not worth counting.
+    return LEAF_BYTES * Math.max(0, leaves - own) + BRANCH_BYTES * Math.max(0, branches - own);
   }
 
   /** That the key has a value in this state, or that it has none. */

@@ -116,7 +116,13 @@ export async function startActor(
     name: 'persistence',
     incarnation: 1,
     config: {
-      database: { url, schema: options.schema ?? 'potoroo', pool_size: 3, proof_heights: options.proofHeights ?? 100 },
+      database: {
+        url,
+        schema: options.schema ?? 'potoroo',
+        pool_size: 3,
+        proof_heights: options.proofHeights ?? 100,
+        proof_memory_mb: 256,
+      },
       genesis: options.genesis ?? testGenesis(),
     },
     clock: systemClock,
