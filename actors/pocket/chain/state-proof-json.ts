@@ -4,7 +4,7 @@ import type { Actor } from './actor.ts';
 import { blockHash, decodeHeader } from './block.ts';
 import { fromHex, toHex } from './hex.ts';
 import type { StateProof } from './state-proof.ts';
-import { ACTOR_TREES, decodeStateValue, PROVABLE_TREES, type ProvableTree, type StateValue } from './state-values.ts';
+import { ACTOR_KINDS, decodeStateValue, PROVABLE_TREES, type ProvableTree, type StateValue } from './state-values.ts';
 import { MAX_VALIDATORS } from './validators.ts';
 
 /** First thing in a file with a proof; another form gets another number. */
@@ -26,7 +26,7 @@ const accountJson = z.strictObject({ address: hexOf(20, 'Account.'), amount }).d
 const actorJson = z
   .strictObject({
     address: hexOf(20, 'Actor.'),
-    actor_type: z.enum(['application', 'servicer', 'fisherman', 'validator']),
+    actor_type: z.enum(ACTOR_KINDS.map(({ name }) => name)),
     public_key: hexOf(32, 'Key.'),
     chains: z.array(z.string()).describe('Relay chains that it serves or uses.'),
     service_url: z.string(),
@@ -140,10 +140,9 @@ export function stateValueJson(value: StateValue): NonNullable<StateProofJson['d
 }
 
 function actorText(actor: Actor): z.infer<typeof actorJson> {
-  const names = { app: 'application', servicer: 'servicer', fish: 'fisherman', val: 'validator' } as const;
   return {
     address: toHex(actor.address),
-    actor_type: names[ACTOR_TREES[actor.type as keyof typeof ACTOR_TREES]],
+    actor_type: ACTOR_KINDS.find(({ type }) => type === actor.type)!.name,
     public_key: toHex(actor.publicKey),
     chains: actor.chains,
     service_url: actor.serviceUrl,

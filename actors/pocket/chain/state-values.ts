@@ -24,16 +24,18 @@ export interface Param {
 /** What a value of a trie says. */
 export type StateValue =
   | { readonly tree: 'account'; readonly account: Account }
-  | { readonly tree: Exclude<ProvableTree, 'account' | 'params'>; readonly actor: Actor }
+  | { readonly tree: ActorTree; readonly actor: Actor }
   | { readonly tree: 'params'; readonly param: Param };
 
-/** The trie of each type of actor, ACTOR_APP … ACTOR_VALIDATOR. */
-export const ACTOR_TREES = {
-  [ACTOR_APP]: 'app',
-  [ACTOR_SERVICER]: 'servicer',
-  [ACTOR_FISHERMAN]: 'fish',
-  [ACTOR_VALIDATOR]: 'val',
-} as const;
+export type ActorTree = Exclude<ProvableTree, 'account' | 'params'>;
+
+/** What the tries of actors are called for people, and the type of the actors in them. */
+export const ACTOR_KINDS = [
+  { name: 'application', tree: 'app', type: ACTOR_APP },
+  { name: 'servicer', tree: 'servicer', type: ACTOR_SERVICER },
+  { name: 'fisherman', tree: 'fish', type: ACTOR_FISHERMAN },
+  { name: 'validator', tree: 'val', type: ACTOR_VALIDATOR },
+] as const;
 
 /** An actor with its chains takes some hundred bytes, a parameter fewer. Bounds what a forger makes us parse. */
 const MAX_VALUE_BYTES = 1_048_576;

@@ -1,25 +1,23 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { hasCode } from '../../../runtime/errors.ts';
-import { sign } from '../../../wasm/ed25519.ts';
 import { ACTOR_SERVICER, type Actor, NO_HEIGHT } from '../chain/actor.ts';
-import { decodeHeader } from '../chain/block.ts';
-import { encodeQc, STEP_COMMIT, voteSignBytes } from '../chain/consensus.ts';
 import { parseGenesis } from '../chain/genesis.ts';
 import { toHex } from '../chain/hex.ts';
 import { type Proven, trustGenesis, verifyStateProof } from '../chain/state-proof.ts';
 import { parseStateProof, stateProofJson } from '../chain/state-proof-json.ts';
 import type { ProvableTree, StateValue } from '../chain/state-values.ts';
-import type { ChangeSet, ProofParts } from './protocol.ts';
+import type { ProofParts } from './protocol.ts';
 import {
   address,
   connect,
-  draft,
+  decide,
   startActor,
   type TestActor,
   type TestServer,
   testGenesis,
   testServer,
+  VALIDATOR,
 } from './testing/harness.ts';
 
 const coded = (code: string, data?: object) => (error: Error & { data?: object }) => {
@@ -27,20 +25,7 @@ const coded = (code: string, data?: object) => (error: Error & { data?: object }
   return hasCode(error, code);
 };
 const genesis = testGenesis({ accounts: 200 });
-/** The only validator of the genesis of the harness. */
-const VALIDATOR = 99;
-const SEED = new Uint8Array(32).fill(VALIDATOR);
 const trust = trustGenesis(parseGenesis(genesis));
-
-/** Stages and commits a block with a certificate that its validator really signed. */
-async function advance(actor: TestActor, changes: Partial<ChangeSet>): Promise<void> {
-  const block = draft(await actor.ask.tip({}));
-  const { header, blockHash } = await actor.ask.stage({ ...block, changes: { ...block.changes, ...changes } });
-  const vote = { height: decodeHeader(header).height, round: 0, step: STEP_COMMIT, blockHash };
-  const signature = sign(SEED, voteSignBytes({ networkId: 'test', ...vote }));
-  const commitQc = encodeQc({ ...vote, signatures: [{ address: address(VALIDATOR), signature }] });
-  await actor.ask.commit({ blockHash, commitQc });
-}
 
 /** Two of the accounts change with every block. */
 const pay = (height: bigint) => ({
@@ -101,7 +86,7 @@ describe('a proof of the state', () => {
     const late = address(201);
     for (let height = 1n; height <= 12n; height++) {
       const { accounts } = pay(height);
-      await advance(actor, { accounts: height < 9n ? accounts : [...accounts, { address: late, amount: 1n }] });
+      await decide(actor, { accounts: height < 9n ? accounts : [...accounts, { address: late, amount: 1n }] });
     }
     for (let height = 1n; height <= 12n; height++) {
       const proven = await prove(actor, 'account', address(1), height);
@@ -117,11 +102,11 @@ describe('a proof of the state', () => {
 
   it('shows actors while they are staked, and parameters', async () => {
     const actor = await startFresh();
-    await advance(actor, pay(1n));
-    await advance(actor, { actors: [servicer(5n)] });
-    await advance(actor, { actors: [servicer(6n)] });
-    await advance(actor, { removedActors: [{ type: ACTOR_SERVICER, address: address(7) }] });
-    await advance(actor, { actors: [servicer(2n ** 100n)] });
+    await decide(actor, pay(1n));
+    await decide(actor, { actors: [servicer(5n)] });
+    await decide(actor, { actors: [servicer(6n)] });
+    await decide(actor, { removedActors: [{ type: ACTOR_SERVICER, address: address(7) }] });
+    await decide(actor, { actors: [servicer(2n ** 100n)] });
     for (const [height, stake] of [null, 5n, 6n, null, 2n ** 100n].entries()) {
       const { value } = await prove(actor, 'servicer', address(7), BigInt(height + 1));
       assert.equal(stakeOf(value), stake, `height ${height + 1}`);
@@ -136,7 +121,7 @@ describe('a proof of the state', () => {
 
   it('is refused for heights that are no longer kept, or not there yet', async () => {
     const actor = await startFresh(4);
-    for (let height = 1n; height <= 9n; height++) await advance(actor, pay(height));
+    for (let height = 1n; height <= 9n; height++) await decide(actor, pay(height));
     const ask = (height: bigint) => actor.ask.prove({ height, tree: 'account', key: address(1) });
     await assert.rejects(ask(5n), coded('PROOF_PRUNED', { height: 5n, oldest: 6n }));
     await assert.rejects(ask(10n), coded('BLOCK_NOT_FOUND', { height: 10n, latest: 9n }));
@@ -148,7 +133,7 @@ describe('a proof of the state', () => {
 
   it('can be had after a restart of the tip, and of what is committed from then on', async () => {
     const actor = await startFresh();
-    for (let height = 1n; height <= 3n; height++) await advance(actor, pay(height));
+    for (let height = 1n; height <= 3n; height++) await decide(actor, pay(height));
     await actor.stop();
     const restarted = await start();
     assert.equal(amountOf((await prove(restarted, 'account', address(1), 3n)).value), 3n);
@@ -156,7 +141,7 @@ describe('a proof of the state', () => {
       restarted.ask.prove({ height: 2n, tree: 'account', key: address(1) }),
       coded('PROOF_PRUNED', { height: 2n, oldest: 3n }),
     );
-    await advance(restarted, pay(4n));
+    await decide(restarted, pay(4n));
     for (const height of [3n, 4n]) {
       assert.equal(amountOf((await prove(restarted, 'account', address(1), height)).value), height);
     }
@@ -164,12 +149,12 @@ describe('a proof of the state', () => {
 
   it('is of one state, whatever is committed while it is made', async () => {
     const actor = await startFresh(2);
-    await advance(actor, pay(1n));
+    await decide(actor, pay(1n));
     for (let height = 2n; height <= 12n; height++) {
       const oldest = height - 1n;
       // The commit releases the state of `oldest - 1`, and the next one that of `oldest`, while answers are on their way.
       const asked = [0n, oldest].map((at) => actor.ask.prove({ height: at, tree: 'account', key: address(1) }));
-      const committing = advance(actor, pay(height));
+      const committing = decide(actor, pay(height));
       for (const parts of await Promise.all(asked)) {
         assert.equal(amountOf(verify('account', address(1), parts).value), oldest);
       }
@@ -179,7 +164,7 @@ describe('a proof of the state', () => {
 
   it('is not made of rows that were changed behind the back of the node', async () => {
     const actor = await startFresh();
-    await advance(actor, pay(1n));
+    await decide(actor, pay(1n));
     const sql = connect(server.url, `proof_${schemas}`);
     await sql`update account set amount = amount + 1 where height = 1 and address = ${address(1)}`;
     await sql.end();

@@ -1,17 +1,10 @@
 import { encodeAccount } from '../../chain/account.ts';
-import { ACTOR_APP, ACTOR_FISHERMAN, ACTOR_SERVICER, ACTOR_VALIDATOR, encodeActor } from '../../chain/actor.ts';
+import { encodeActor } from '../../chain/actor.ts';
 import { encodeParam } from '../../chain/params.ts';
-import type { ProvableTree } from '../../chain/state-values.ts';
+import { ACTOR_KINDS, type ProvableTree } from '../../chain/state-values.ts';
 import type { Sql } from './client.ts';
 import { type ActorRow, actorOf } from './load-state.ts';
 import { readBalances } from './read-chain.ts';
-
-const ACTOR_TYPES = {
-  app: ACTOR_APP,
-  servicer: ACTOR_SERVICER,
-  fish: ACTOR_FISHERMAN,
-  val: ACTOR_VALIDATOR,
-} as const;
 
 /**
  * What a state trie holds at a committed height: the tries keep digests, the rows the values.
@@ -28,10 +21,11 @@ export async function readStateValue(
     return accounts[0] === undefined ? null : encodeAccount(accounts[0]);
   }
   if (tree === 'params') return readParam(sql, height, new TextDecoder().decode(key));
+  const { type } = ACTOR_KINDS.find((kind) => kind.tree === tree)!;
   const [row] = await sql<(ActorRow & { removed: boolean })[]>`
     select actor_type, address, public_key, to_json(chains)::text as chains, service_url, staked_amount, paused_height,
       unstaking_height, output_address, missed_blocks, punished_height, removed
-    from actor where actor_type = ${ACTOR_TYPES[tree]} and address = ${key} and height <= ${height}
+    from actor where actor_type = ${type} and address = ${key} and height <= ${height}
     order by height desc limit 1`;
   return row === undefined || row.removed ? null : encodeActor(actorOf(row));
 }
