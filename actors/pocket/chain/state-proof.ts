@@ -71,7 +71,7 @@ export function encodeTrieProof(proof: CompactProof): Uint8Array {
 }
 
 /** @throws PROOF_* */
-export function decodeTrieProof(bytes: Uint8Array): CompactProof {
+function decodeTrieProof(bytes: Uint8Array): CompactProof {
   const { sideNodes, nonMembershipLeaf, bitMask, numSideNodes } = decodeCanonical(TRIE_PROOF, bytes);
   const nonMembershipLeafData = nonMembershipLeaf.length === 0 ? null : nonMembershipLeaf;
   return { sideNodes, nonMembershipLeafData, bitMask, numSideNodes, siblingData: null };

@@ -27,7 +27,7 @@ export type StateValue =
   | { readonly tree: ActorTree; readonly actor: Actor }
   | { readonly tree: 'params'; readonly param: Param };
 
-export type ActorTree = Exclude<ProvableTree, 'account' | 'params'>;
+type ActorTree = Exclude<ProvableTree, 'account' | 'params'>;
 
 /** What the tries of actors are called for people, and the type of the actors in them. */
 export const ACTOR_KINDS = [
