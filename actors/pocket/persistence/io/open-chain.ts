@@ -60,6 +60,8 @@ async function requireGenesis(tx: Transaction, genesis: Genesis, log: Logger): P
       { database: toHex(stored), file: toHex(ours) },
     );
   }
+  // What is kept for proofs is bounded by what others than the tip take: this must not count.
+  block.tries.release();
 }
 
 /** False for a proposal that nothing can come of: settled, without its parent, or of another format. */
