@@ -135,6 +135,7 @@ export class HostedValidator {
           validators: unasked,
           stage: unasked,
           blocks: unasked,
+          prove: unasked,
           journal: unasked,
           journaled: unasked,
           forget: unasked,

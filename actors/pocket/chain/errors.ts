@@ -76,6 +76,9 @@ export const CHAIN_ERRORS = {
   LIGHT_VALIDATORS_UNKNOWN: 'The validators shown with a header are not those that the trusted header names.',
   LIGHT_SET_CHANGED:
     'The validators changed between the trusted header and this one: headers are missing between them.',
+  LIGHT_UNDECIDED:
+    'A header comes without a certificate, as that of genesis: only its own hash, from someone you trust, proves it.',
+  LIGHT_HASH_FOREIGN: 'The header is not the one whose hash is trusted.',
   LIGHT_QC_FOREIGN: 'The certificate shown with a header is for another block or another step.',
 
   SYNC_MALFORMED: 'The bytes are not a sync message, or a field of it has the wrong form.',
@@ -87,6 +90,14 @@ export const CHAIN_ERRORS = {
   RELAY_ESTIMATE_INVALID: 'A number of relays to aim at, or an estimate of how many there are, is not above 0.',
 
   STATE_MALFORMED: 'A value for the state tries has a field of the wrong form.',
+  STATE_NOT_CANONICAL: 'The bytes are a value of a state trie, but not in its one canonical encoding.',
+  STATE_TOO_LARGE: 'The bytes are longer than any value of a state trie.',
+
+  PROOF_MALFORMED: 'The proof is not one, or a field of it has the wrong form: fetch it again.',
+  PROOF_NOT_CANONICAL: 'The bytes are a proof, but not in its one canonical encoding.',
+  PROOF_TOO_LARGE: 'The proof is larger than one may be.',
+  PROOF_MISMATCH: 'A proof says in one field something else than in another, which the message names.',
+  PROOF_WRONG: 'The proof does not show the value, or its absence, under the state of its header.',
 
   VALIDATORS_INVALID: 'A validator set is empty, too large, or has two validators with one address.',
   SORTITION_INVALID:

@@ -17,7 +17,16 @@ import { deleteProposals, insertProposal } from './io/proposals.ts';
 import { readBalances, readBlock, readBlocks, readHashAt } from './io/read-chain.ts';
 import { writeBlock } from './io/write-block.ts';
 import { type PersistenceMetrics, persistenceMetrics } from './metrics.ts';
-import { type AccountRow, type ChangeSet, persistenceProtocol, type ReceiptRow, type Tip } from './protocol.ts';
+import {
+  type AccountRow,
+  type ChangeSet,
+  type ProofParts,
+  type ProofRequest,
+  persistenceProtocol,
+  type ReceiptRow,
+  type Tip,
+} from './protocol.ts';
+import { prove } from './proving.ts';
 
 /** A server that comes up with the node, or replays its log after a crash, is waited for. */
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -164,6 +173,10 @@ class Persistence {
     return { blocks: await this.#database.run(deadline_ms, (sql) => readBlocks(sql, range)) };
   }
 
+  prove(request: ProofRequest, { deadline_ms }: Envelope): Promise<ProofParts> {
+    return prove({ chain: this.#chain, database: this.#database }, request, deadline_ms);
+  }
+
   async journal({ transactions }: { transactions: Uint8Array[] }, { deadline_ms }: Envelope): Promise<object> {
     const done = this.#metrics.journalSeconds.startTimer();
     if (transactions.length > 0) await this.#journal.add(transactions, deadline_ms);
@@ -248,6 +261,8 @@ class Persistence {
     this.#metrics.height.set(Number(header.height));
     this.#metrics.staged.set(this.#chain.stagedBlocks);
     this.#metrics.journal.set(this.#journal.size);
+    this.#metrics.proofHeights.set(this.#chain.proofHeights);
+    this.#metrics.proofBytes.set(tries.others_bytes);
     for (const tree of TREE_NAMES) this.#metrics.trieLeaves.set({ tree }, tries.size(tree));
   }
 }
@@ -293,7 +308,12 @@ async function open(context: Ctx): Promise<Persistence> {
     const connected_ms = clock.now() + CONNECT_TIMEOUT_MS;
     await migrate(database, { schema: config.database.schema, deadline_ms: connected_ms, log });
     const started_ms = clock.now();
-    const chain = await openChain(database, { genesis: config.genesis, deadline_ms: connected_ms, log });
+    const chain = await openChain(database, {
+      genesis: config.genesis,
+      proofs: { heights: config.database.proof_heights, memory_bytes: config.database.proof_memory_mb * 2 ** 20 },
+      deadline_ms: connected_ms,
+      log,
+    });
     const journal = new Journal(database);
     await journal.count(connected_ms);
     const facts = { height: chain.tip.header.height, staged: chain.stagedBlocks, journaled: journal.size };
@@ -322,6 +342,7 @@ export default defineActor<typeof persistenceProtocol, PersistenceStart>({
         commit: (body, envelope) => persistence.commit(body, envelope),
         block: (body, envelope) => persistence.block(body, envelope),
         blocks: (body, envelope) => persistence.blocks(body, envelope),
+        prove: (body, envelope) => persistence.prove(body, envelope),
         journal: (body, envelope) => persistence.journal(body, envelope),
         journaled: (body, envelope) => persistence.journaled(body, envelope),
         forget: (body, envelope) => persistence.forget(body, envelope),

@@ -1,5 +1,6 @@
 import { defineProtocol, message, question } from '../../../runtime/protocol.ts';
 import type { Actor } from '../chain/actor.ts';
+import type { StateProof } from '../chain/state-proof.ts';
 import type { Validator } from '../chain/validators.ts';
 
 export interface AccountRow {
@@ -56,6 +57,17 @@ export interface Tip {
   /** Who decided this block. Of genesis, which nobody decided, those that decide height 1. */
   voters: Validator[];
   /** Who decides the next height: a change that a block makes to the set counts from the block after it. */
+  validators: Validator[];
+}
+
+/** What is to be proven. */
+export interface ProofRequest extends Pick<StateProof, 'tree' | 'key'> {
+  /** 0: the tip. */
+  height: bigint;
+}
+
+/** With the request, a StateProof. */
+export interface ProofParts extends Omit<StateProof, 'tree' | 'key' | 'validators'> {
   validators: Validator[];
 }
 
@@ -137,6 +149,16 @@ export const persistenceProtocol = defineProtocol('persistence', {
       10_000,
       ['from', 'count', 'maxBytes'],
       ['blocks'],
+    ),
+    /**
+     * A value of a committed state, or its absence, with what it takes to check it elsewhere.
+     * @throws PROOF_PRUNED {oldest}, BLOCK_NOT_FOUND
+     */
+    prove: question<ProofRequest, ProofParts>(
+      'sync',
+      10_000,
+      ['height', 'tree', 'key'],
+      ['header', 'commitQc', 'validators', 'value', 'proof'],
     ),
     /** Makes accepted transactions durable before their sender is answered. */
     journal: question<{ transactions: Uint8Array[] }, object>('bulk', 10_000, ['transactions'], []),

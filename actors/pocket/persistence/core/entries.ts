@@ -1,8 +1,9 @@
 import { sha3_256 } from '../../../../wasm/hash.ts';
 import type { TrieEntry } from '../../../../wasm/trie.ts';
 import { encodeAccount } from '../../chain/account.ts';
-import { ACTOR_APP, ACTOR_FISHERMAN, ACTOR_SERVICER, type Actor, encodeActor } from '../../chain/actor.ts';
+import { type Actor, encodeActor } from '../../chain/actor.ts';
 import { encodeParam } from '../../chain/params.ts';
+import { ACTOR_KINDS } from '../../chain/state-values.ts';
 import type { AccountRow, ChangeSet } from '../protocol.ts';
 import type { TreeChanges, TreeName } from './tries.ts';
 
@@ -36,10 +37,8 @@ export function actorEntries(changes: Pick<ChangeSet, 'actors' | 'removedActors'
   return entries;
 }
 
-export function actorTree(type: number): TreeName {
-  if (type === ACTOR_APP) return 'app';
-  if (type === ACTOR_SERVICER) return 'servicer';
-  return type === ACTOR_FISHERMAN ? 'fish' : 'val';
+function actorTree(type: number): TreeName {
+  return ACTOR_KINDS.find((kind) => kind.type === type)?.tree ?? 'val';
 }
 
 /** SHA3-256 of the name -> Param. */

@@ -19,7 +19,8 @@ interface BlockRow {
   header: Uint8Array;
   commit_qc: Uint8Array | null;
 }
-interface ActorRow {
+/** A row of table actor; `chains` as the text of a JSON list. */
+export interface ActorRow {
   actor_type: number;
   address: Uint8Array;
   public_key: Uint8Array;
@@ -108,7 +109,7 @@ async function actorsAt(tx: Transaction, height: bigint): Promise<Actor[]> {
   return rows.map(actorOf);
 }
 
-function actorOf(row: ActorRow): Actor {
+export function actorOf(row: ActorRow): Actor {
   return {
     type: row.actor_type,
     address: row.address,

@@ -7,10 +7,11 @@ import { Registry } from 'prom-client';
 import type { Behaviour, Context, Envelope } from '../../../../runtime/actor.ts';
 import { systemClock } from '../../../../runtime/clock.ts';
 import { systemRandom } from '../../../../runtime/random.ts';
-import { publicKeyOf } from '../../../../wasm/ed25519.ts';
+import { publicKeyOf, sign } from '../../../../wasm/ed25519.ts';
 import { sha3_256 } from '../../../../wasm/hash.ts';
 import { addressOf } from '../../chain/address.ts';
-import { BLOCK_VERSION, bodyRoot, encodeHeader, type Header } from '../../chain/block.ts';
+import { BLOCK_VERSION, bodyRoot, decodeHeader, encodeHeader, type Header } from '../../chain/block.ts';
+import { encodeQc, STEP_COMMIT, voteSignBytes } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
 import { POOL_DAO } from '../../chain/pools.ts';
 import type { PersistenceStart } from '../config.ts';
@@ -60,9 +61,12 @@ export function address(index: number): Uint8Array {
   return addressOf(publicKeyOf(new Uint8Array(32).fill(index)));
 }
 
+/** Number of the only validator of `testGenesis`, as `address` takes it. */
+export const VALIDATOR = 99;
+
 /** One validator, and accounts 1 to `accounts` with a million each. */
 export function testGenesis(options: { accounts?: number; window?: number; chain?: string } = {}): string {
-  const key = publicKeyOf(new Uint8Array(32).fill(99));
+  const key = publicKeyOf(new Uint8Array(32).fill(VALIDATOR));
   const validator = toHex(addressOf(key));
   return JSON.stringify({
     genesis_time: '2026-01-31T12:00:00.000Z',
@@ -108,7 +112,7 @@ export interface TestActor {
 
 export async function startActor(
   url: string,
-  options: { schema?: string; genesis?: string; timeout_ms?: number } = {},
+  options: { schema?: string; genesis?: string; timeout_ms?: number; proofHeights?: number } = {},
 ): Promise<TestActor> {
   const committed: bigint[] = [];
   const metrics = new Registry();
@@ -116,7 +120,13 @@ export async function startActor(
     name: 'persistence',
     incarnation: 1,
     config: {
-      database: { url, schema: options.schema ?? 'potoroo', pool_size: 3 },
+      database: {
+        url,
+        schema: options.schema ?? 'potoroo',
+        pool_size: 3,
+        proof_heights: options.proofHeights ?? 100,
+        proof_memory_mb: 256,
+      },
       genesis: options.genesis ?? testGenesis(),
     },
     clock: systemClock,
@@ -224,4 +234,15 @@ export async function advance(actor: TestActor, options: Parameters<typeof draft
   const { blockHash } = await actor.ask.stage(draft(await actor.ask.tip({}), options));
   await actor.ask.commit({ blockHash, commitQc: qcOf(blockHash) });
   return actor.ask.tip({});
+}
+
+/** Stages and commits one block on the tip, with a certificate that the validator of `testGenesis` signed. */
+export async function decide(actor: TestActor, changes: Partial<ChangeSet>): Promise<void> {
+  const block = draft(await actor.ask.tip({}));
+  const { header, blockHash } = await actor.ask.stage({ ...block, changes: { ...block.changes, ...changes } });
+  const { height, networkId } = decodeHeader(header);
+  const vote = { height, round: 0, step: STEP_COMMIT, blockHash };
+  const signature = sign(new Uint8Array(32).fill(VALIDATOR), voteSignBytes({ networkId, ...vote }));
+  const commitQc = encodeQc({ ...vote, signatures: [{ address: address(VALIDATOR), signature }] });
+  await actor.ask.commit({ blockHash, commitQc });
 }
