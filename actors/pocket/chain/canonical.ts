@@ -25,7 +25,9 @@ export type CodePrefix =
   | 'TIMEOUT'
   | 'SYNC'
   | 'STATE'
-  | 'PROOF';
+  | 'PROOF'
+  | 'VALIDATORS'
+  | 'SNAPSHOT';
 
 export interface Format<D extends DescMessage> {
   schema: D;

@@ -24,6 +24,15 @@ export const databaseConfigSchema = z.strictObject({
     .max(65_536)
     .default(256)
     .describe('Memory for the states of those heights; where it is full, there are fewer of them'),
+  snapshot_interval_blocks: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(1_000)
+    .describe(
+      'Every so many blocks the state is written to snapshots/ in the home, from where nodes far behind fetch it. The last ' +
+        'two are kept: about 60 bytes an account each. 0: never',
+    ),
 });
 type DatabaseConfig = z.infer<typeof databaseConfigSchema>;
 
@@ -33,4 +42,6 @@ export interface PersistenceStart {
   database: DatabaseConfig;
   /** Text of the genesis file. */
   genesis: string;
+  /** Directory of the snapshots, absolute. */
+  snapshots: string;
 }

@@ -12,6 +12,13 @@ export const PERSISTENCE_ERRORS = {
   PROOF_PRUNED:
     'The state of this height is not kept any more, or not since the node started: ask for a later height, or another node.',
   STATE_CORRUPT: 'The rows in the database do not give the state hash of its last block.',
+  SNAPSHOT_NOT_NEEDED: 'The snapshot is not above the next height of this node: fetch blocks instead.',
+  SNAPSHOT_WRONG_NETWORK: 'The snapshot is of another network.',
+  SNAPSHOT_NOT_BEGUN: 'No snapshot is being restored: begin with its manifest.',
+  SNAPSHOT_CHUNK_MISMATCH: 'The chunk is not the one that the manifest lists: fetch it from another peer.',
+  SNAPSHOT_INCOMPLETE: 'Chunks of the snapshot are missing: fetch them, then end the restore.',
+  SNAPSHOT_INVALID: 'The rows of the snapshot are not those of any state: fetch another one, from another peer.',
+  SNAPSHOT_RESTORING: 'A snapshot is being put in the place of the chain: ask for the tip when that is done.',
   DATABASE_UNREACHABLE: 'The database does not answer.',
   DATABASE_REFUSED: 'The database refuses the login, or the named database does not exist.',
   DATABASE_TOO_OLD: 'PostgreSQL 14 or newer is needed.',

@@ -19,7 +19,7 @@ export function accountEntries(rows: readonly AccountRow[]): TrieEntry[] {
   return rows.map((row) => ({ key: row.address, value: encodeAccount(row) }));
 }
 
-export function actorEntry(actor: Actor): TrieEntry {
+function actorEntry(actor: Actor): TrieEntry {
   return { key: actor.address, value: encodeActor(actor) };
 }
 
@@ -37,7 +37,7 @@ export function actorEntries(changes: Pick<ChangeSet, 'actors' | 'removedActors'
   return entries;
 }
 
-function actorTree(type: number): TreeName {
+export function actorTree(type: number): TreeName {
   return ACTOR_KINDS.find((kind) => kind.type === type)?.tree ?? 'val';
 }
 
