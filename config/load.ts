@@ -48,6 +48,7 @@ function absolutePaths(config: NodeConfig, home: string): NodeConfig {
     log: { ...config.log, file: at(config.log.file) },
     signer: { key_file: at(config.signer.key_file), record_file: at(config.signer.record_file) },
     p2p: { ...config.p2p, key_file: at(config.p2p.key_file) },
+    consensus: { ...config.consensus, journal_file: at(config.consensus.journal_file) },
     rpc: { ...config.rpc, address_file: at(config.rpc.address_file) },
     telemetry: { ...config.telemetry, address_file: at(config.telemetry.address_file) },
   };

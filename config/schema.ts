@@ -70,7 +70,16 @@ export const nodeConfigSchema = z
       }),
     ),
     p2p: section(p2pConfigSchema.extend({ key_file: file('keys/node.key', 'Node key (not the validator key)') })),
-    consensus: section(consensusConfigSchema),
+    consensus: section(
+      consensusConfigSchema.extend({
+        journal_file: z
+          .string()
+          .default('consensus/journal')
+          .describe(
+            'File of what was heard at the present height, for a restart in the middle of it; relative to the home; empty: none is kept',
+          ),
+      }),
+    ),
     utility: section(utilityConfigSchema),
     rpc: section(rpcConfigSchema),
     telemetry: section(telemetryConfigSchema),

@@ -53,6 +53,11 @@ export async function put(peers: Peers, id: number, ask: Ask, trace: string): Pr
       const { signature } = await peers.signer.ask('sign', ask.request, { trace });
       return { kind: 'signed', id, signature };
     }
+    case 'prove': {
+      const { kind, ...place } = ask;
+      const { proof } = await peers.signer.ask(kind, place, { trace });
+      return { kind: 'proved', id, proof };
+    }
     case 'propose': {
       const { kind, ...question } = ask;
       const { block } = await peers.utility.ask(kind, question, { trace });

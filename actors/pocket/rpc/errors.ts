@@ -10,6 +10,7 @@ export const RPC_ERRORS = {
   PROOF_PRUNED:
     'The state of this height is not kept for proofs any more (410). The message names the oldest height that is.',
   TX_NOT_FOUND: 'No committed transaction has this hash (404).',
+  ACTOR_NOT_FOUND: 'No validator with this address is staked at this height (404).',
   PAGE_NOT_FOUND: 'The page lies beyond the last one (404).',
   BODY_TOO_LARGE: 'The body exceeds the limit of the route (413). Send fewer transactions at once.',
   UNSUPPORTED_MEDIA_TYPE:
@@ -40,6 +41,7 @@ const STATUS: Readonly<Record<RpcErrorCode, number>> = {
   BLOCK_NOT_FOUND: 404,
   PROOF_PRUNED: 410,
   TX_NOT_FOUND: 404,
+  ACTOR_NOT_FOUND: 404,
   PAGE_NOT_FOUND: 404,
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
