@@ -1,7 +1,7 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import { sha3_256 } from '../../../wasm/hash.ts';
 import type { Account } from './account.ts';
-import { ACTOR_APP, ACTOR_FISHERMAN, ACTOR_SERVICER, ACTOR_VALIDATOR, type Actor } from './actor.ts';
+import { ACTOR_APP, ACTOR_FISHERMAN, ACTOR_SERVICER, ACTOR_TYPE_NAMES, ACTOR_VALIDATOR, type Actor } from './actor.ts';
 import { parseAddress } from './address.ts';
 import { parseAmount } from './amounts.ts';
 import { decodeCanonical, ensure, type Format } from './canonical.ts';
@@ -31,11 +31,15 @@ type ActorTree = Exclude<ProvableTree, 'account' | 'params'>;
 
 /** What the tries of actors are called for people, and the type of the actors in them. */
 export const ACTOR_KINDS = [
-  { name: 'application', tree: 'app', type: ACTOR_APP },
-  { name: 'servicer', tree: 'servicer', type: ACTOR_SERVICER },
-  { name: 'fisherman', tree: 'fish', type: ACTOR_FISHERMAN },
-  { name: 'validator', tree: 'val', type: ACTOR_VALIDATOR },
-] as const;
+  kind('app', ACTOR_APP),
+  kind('servicer', ACTOR_SERVICER),
+  kind('fish', ACTOR_FISHERMAN),
+  kind('val', ACTOR_VALIDATOR),
+];
+
+function kind(tree: ActorTree, type: number) {
+  return { name: ACTOR_TYPE_NAMES[type]!, tree, type };
+}
 
 /** An actor with its chains takes some hundred bytes, a parameter fewer. Bounds what a forger makes us parse. */
 const MAX_VALUE_BYTES = 1_048_576;
