@@ -4,7 +4,7 @@ const NODE_AND_THREADS =
   '^(node:|fs$|path$|worker_threads$|piscina$|comlink$|postgres$|fastify$|libp2p$|pino$|prom-client$)';
 
 /** Pure npm packages that formats may use. */
-const PURE_PACKAGES = 'node_modules/(@bufbuild/protobuf|zod)/';
+const PURE_PACKAGES = 'node_modules/(@bufbuild/protobuf|@noble/curves|zod)/';
 
 export default {
   forbidden: [

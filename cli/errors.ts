@@ -14,6 +14,8 @@ export const CLI_ERRORS = {
   NODE_NUMBER: 'The local network has no node of this number.',
   NODE_START_FAILED: 'A node could not be started. Its message and its log say why.',
   LOCALNET_MISMATCH: 'The directory holds a local network that was made with other options.',
+  LOCALNET_GENESIS:
+    'The file of genesis entries for a local network is not what it should be; the message says what to write.',
   LOCALNET_MISSING: 'The directory holds no local network.',
   LOCALNET_NOT_RUNNING: 'The local network in this directory is not running.',
   LOCALNET_UNREADABLE: 'A file of the local network is damaged.',

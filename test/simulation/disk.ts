@@ -8,7 +8,7 @@ import {
   type Header,
 } from '../../actors/pocket/chain/block.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
-import { type ValidatorSet, validatorSetHash } from '../../actors/pocket/chain/validators.ts';
+import { type Validator, type ValidatorSet, validatorSetHash } from '../../actors/pocket/chain/validators.ts';
 import type { Tip } from '../../actors/pocket/persistence/protocol.ts';
 import { CodedError } from '../../runtime/errors.ts';
 import { sha256 } from '../../wasm/hash.ts';
@@ -41,20 +41,30 @@ export class Disk {
   safety: SafetyState = UNSIGNED_STATE;
   readonly committed: (Stored & { commitQc: Uint8Array })[] = [];
   readonly #staged = new Map<string, Stored>();
+  readonly #validators: Validator[];
   readonly #valSetHash: Uint8Array;
 
   constructor(validators: ValidatorSet) {
+    this.#validators = [...validators.list];
     this.#valSetHash = validatorSetHash(validators);
   }
 
   tip(): Tip {
     const last = this.committed.at(-1);
+    const set = { voters: this.#validators, validators: this.#validators };
     if (!last) {
       const stateHash = GENESIS_HASH;
-      return { height: 0n, blockHash: GENESIS_HASH, stateHash, timestamp_ms: BigInt(GENESIS_MS), commitQc: null };
+      return {
+        height: 0n,
+        blockHash: GENESIS_HASH,
+        stateHash,
+        timestamp_ms: BigInt(GENESIS_MS),
+        commitQc: null,
+        ...set,
+      };
     }
     const { height, stateHash, timestamp_ms } = last.block.header;
-    return { height, blockHash: last.hash, stateHash, timestamp_ms, commitQc: last.commitQc };
+    return { height, blockHash: last.hash, stateHash, timestamp_ms, commitQc: last.commitQc, ...set };
   }
 
   propose(plan: Plan, transactions: Uint8Array[]): Uint8Array {

@@ -127,10 +127,12 @@ export class HostedValidator {
           tip: () => disk.tip(),
           commit: ({ blockHash, commitQc }) => {
             disk.commit(blockHash.slice(), commitQc.slice());
-            return { height: disk.tip().height };
+            const { height, validators } = disk.tip();
+            return { height, validators };
           },
           block: ({ blockHash }) => ({ block: disk.find(blockHash) }),
           read: unasked,
+          validators: unasked,
           stage: unasked,
           blocks: unasked,
           journal: unasked,

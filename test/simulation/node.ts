@@ -2,7 +2,9 @@ import { checkRequest } from '../../actors/host/signer/core/request.ts';
 import { decide, UNSIGNED_STATE } from '../../actors/host/signer/core/rules.ts';
 import type { SignRequest } from '../../actors/host/signer/protocol.ts';
 import { type ConsensusMessage, consensusSignBytes, MESSAGE_VOTE } from '../../actors/pocket/chain/consensus.ts';
+import type { Evidence } from '../../actors/pocket/chain/evidence.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
+import { electionInput } from '../../actors/pocket/chain/sortition.ts';
 import type { Ask, Effect, Fact } from '../../actors/pocket/consensus/core/effect.ts';
 import { isStale } from '../../actors/pocket/consensus/core/inbox.ts';
 import type { Input, TimerName } from '../../actors/pocket/consensus/core/input.ts';
@@ -49,6 +51,7 @@ export interface Surroundings {
 type Service = 'signer' | 'utility' | 'persistence' | 'network';
 const SERVICE: Record<Ask['kind'], Service> = {
   sign: 'signer',
+  prove: 'signer',
   propose: 'utility',
   execute: 'utility',
   commit: 'persistence',
@@ -63,6 +66,7 @@ export class SimulatedNode {
   readonly disk: Disk;
   readonly options: NodeOptions;
   readonly facts: Fact[] = [];
+  readonly evidence: Evidence[] = [];
   state: State | null = null;
   /** What was asked before the last crash is answered to nobody. */
   crashes = 0;
@@ -86,10 +90,10 @@ export class SimulatedNode {
 
   start() {
     if (this.state) return;
-    const { keys, settings } = this.#world;
+    const { settings } = this.#world;
     const { rules, manual, address, signer } = this.options;
     const record = signer === 'signs anything' ? UNSIGNED_STATE : this.disk.safety;
-    const own = { ...settings, networkId: NETWORK_ID, self: address, validators: keys.validators };
+    const own = { ...settings, networkId: NETWORK_ID, self: address };
     const start = { settings: own, rules, tip: this.disk.tip(), record, manual, mempool: 0 };
     this.#journal = this.options.journal?.() ?? null;
     const begun = this.#journal?.recover(start, this.#now()) ?? begin(start, this.#now());
@@ -149,6 +153,9 @@ export class SimulatedNode {
         world.after(effect.delay_ms, () => life === this.crashes && this.input(input));
         return;
       }
+      case 'evidence':
+        this.evidence.push(effect.evidence);
+        return;
       case 'fact':
         this.facts.push(effect.fact);
         return;
@@ -189,6 +196,8 @@ export class SimulatedNode {
     switch (ask.kind) {
       case 'sign':
         return { kind: 'signed', id, signature: this.#sign(ask.request) };
+      case 'prove':
+        return { kind: 'proved', id, proof: this.#world.keys.prove(this.options.address, drawInput(ask)) };
       case 'propose':
         return { kind: 'proposed', id, block: disk.propose(ask, this.#world.transactions()) };
       case 'execute':
@@ -196,7 +205,7 @@ export class SimulatedNode {
         return { kind: 'executed', id };
       case 'commit':
         disk.commit(ask.blockHash, ask.commitQc);
-        return { kind: 'committed', id };
+        return { kind: 'committed', id, validators: disk.tip().validators };
       case 'load':
         return { kind: 'block', id, block: disk.find(ask.blockHash) };
       case 'tip':
@@ -219,4 +228,8 @@ export class SimulatedNode {
     this.disk.safety = signer === 'safe' ? next : { ...next, lockedQc: null };
     return signature;
   }
+}
+
+function drawInput({ height, round, parentHash }: Extract<Ask, { kind: 'prove' }>): Uint8Array {
+  return electionInput({ networkId: NETWORK_ID, height, round, parentHash });
 }

@@ -58,7 +58,8 @@ test('validators that do not lock fork, and the signer alone prevents it', () =>
 test('half of the validators are no quorum: the network forks', () => {
   const half = (count: number, n: number) => 2 * count >= n;
   const broken: Scenario['broken'] = (keys) => ({
-    isQuorum: half,
+    isQuorum: (validators, ballots) => half([...ballots].length, validators.list.length),
+    verifyTimeout: () => undefined,
     verifyQc(qc, validators) {
       const enough = half(qc.signatures.length, validators.list.length);
       if (!enough || !signaturesFit(qc, validators, NETWORK_ID, keys.verify)) throw new Error('invalid');

@@ -8,7 +8,9 @@ import { LruMap } from '../../../wasm/lru.ts';
 import { addressOf } from '../../pocket/chain/address.ts';
 import { certificateSignBytes, encodeCertificate } from '../../pocket/chain/certificate.ts';
 import { consensusSignBytes, MESSAGE_VOTE, verifyQc } from '../../pocket/chain/consensus.ts';
+import { vrfProve } from '../../pocket/chain/ecvrf.ts';
 import { toHex } from '../../pocket/chain/hex.ts';
+import { electionInput } from '../../pocket/chain/sortition.ts';
 import { type ValidatorSet, validatorSet } from '../../pocket/chain/validators.ts';
 import type { SignerStart } from './config.ts';
 import { checkCertificateRequest } from './core/certify.ts';
@@ -78,6 +80,11 @@ class Signer {
     this.#verified.set(digest, true);
   }
 
+  /** The input is built here: with this key nothing is proven that somebody else made up. */
+  prove(place: { height: bigint; round: number; parentHash: Uint8Array }): Uint8Array {
+    return vrfProve(this.#seed, electionInput({ ...place, networkId: this.#networkId }));
+  }
+
   certify(peerId: string, expires_ms: number): Uint8Array {
     checkCertificateRequest(peerId, expires_ms, this.#clock.now());
     const unsigned = { networkId: this.#networkId, peerId, expires_ms, publicKey: this.publicKey };
@@ -124,6 +131,7 @@ export default defineActor<typeof signerProtocol, SignerStart>({
           const { height, round, step, prepareQc, lockedQc } = signer.state;
           return { height, round, step, prepareQc, lockedQc };
         },
+        prove: (place) => ({ proof: counted(() => signer.prove(place)) }),
         certify: ({ peerId, expires_ms }) => ({ certificate: counted(() => signer.certify(peerId, expires_ms)) }),
       },
       stop: () => file.close(),

@@ -45,6 +45,17 @@ export const signerProtocol = defineProtocol('signer', {
       ['type', 'height', 'round', 'step', 'blockHash', 'justify'],
       ['signature'],
     ),
+    /**
+     * The VRF proof (80 bytes, RFC 9381) with which this validator stands for the lead of a round: chain/sortition.ts. It
+     * binds nobody to anything, so no record is kept of it.
+     * @throws SORTITION_INVALID
+     */
+    prove: question<{ height: bigint; round: number; parentHash: Uint8Array }, { proof: Uint8Array }>(
+      'consensus',
+      5_000,
+      ['height', 'round', 'parentHash'],
+      ['proof'],
+    ),
     record: question<object, SafetyRecord>('control', 5_000, [], ['height', 'round', 'step', 'prepareQc', 'lockedQc']),
     /** A consensus-stream certificate for this node's libp2p peer id (canonical bytes). */
     certify: question<{ peerId: string; expires_ms: number }, { certificate: Uint8Array }>(

@@ -10,6 +10,9 @@ export const ACTOR_SERVICER = 2;
 export const ACTOR_FISHERMAN = 3;
 export const ACTOR_VALIDATOR = 4;
 
+/** Names of the types as the earlier node prints them, by number. */
+export const ACTOR_TYPE_NAMES: readonly string[] = ['', 'application', 'servicer', 'fisherman', 'validator'];
+
 /** Height of an event that has not happened: not paused, not unstaking. */
 export const NO_HEIGHT = -1n;
 
@@ -33,11 +36,16 @@ export interface Actor {
   unstakingHeight: bigint;
   /** Who gets the stake back, 20 bytes. */
   output: Uint8Array;
+  /** Of a validator: blocks in a row that it did not sign. */
+  missedBlocks: bigint;
+  /** Greatest height of an offence that it was punished for; 0 for none. */
+  punishedHeight: bigint;
 }
 
 /** The value of an actor in the trie of its type. @throws STATE_MALFORMED, AMOUNT_INVALID */
 export function encodeActor(actor: Actor): Uint8Array {
   const { type, address, publicKey, chains, serviceUrl, stakedAmount, pausedHeight, unstakingHeight, output } = actor;
+  const { missedBlocks, punishedHeight } = actor;
   ensure(type >= ACTOR_APP && type <= ACTOR_VALIDATOR, 'STATE', 'actor_type', 'must be from 1 to 4');
   ensure(address.length === ADDRESS_BYTES, 'STATE', 'address', 'must be 20 bytes');
   ensure(publicKey.length === PUBLIC_KEY_BYTES, 'STATE', 'public_key', 'must be 32 bytes');
@@ -52,5 +60,7 @@ export function encodeActor(actor: Actor): Uint8Array {
     pausedHeight,
     unstakingHeight,
     output: toHex(output),
+    missedBlocks,
+    punishedHeight,
   });
 }

@@ -7,12 +7,16 @@ import { compareBytes, equalBytes, toHex } from './hex.ts';
 import { DEFAULT_PARAMS } from './params.ts';
 import { POOLS } from './pools.ts';
 import { MAX_TRANSACTION_BYTES } from './sizes.ts';
+import { activeValidators, MAX_VALIDATORS, type ValidatorSet, type VoteWeight, validatorSet } from './validators.ts';
 
 /** A genesis of a million accounts has about 100 MB. */
 const MAX_GENESIS_CHARACTERS = 128 * 1024 * 1024;
 /** Room of a header: the fixed part, and the QC's part for each validator. */
 const HEADER_BYTES = 2_048;
 const HEADER_BYTES_PER_VALIDATOR = 120;
+
+/** How the leader of a round is found. */
+export type LeaderElection = 'round_robin' | 'sortition';
 
 /** What every node of a network agrees on before block 1. */
 export interface Genesis {
@@ -29,6 +33,8 @@ export interface Genesis {
   txWindowBlocks: number;
   /** Admits transactions of the earlier client, which are bound to no network and no height. */
   allowV1Transactions: boolean;
+  voteWeight: VoteWeight;
+  leaderElection: LeaderElection;
   /** By ascending address. */
   accounts: Account[];
   /** Every pool of pools.ts, in its order. */
@@ -52,8 +58,10 @@ export function parseGenesis(text: string): Genesis {
     emptyBlockInterval_ms: file.empty_block_interval_ms,
     txWindowBlocks: file.tx_window_blocks,
     allowV1Transactions: file.allow_v1_transactions,
+    voteWeight: file.vote_weight,
+    leaderElection: file.leader_election,
     accounts: sortedAccounts(file.accounts),
-    pools: allPools(file.pools),
+    pools: allPools(file),
     validators: file.validators,
     applications: file.applications,
     servicers: file.servicers,
@@ -62,6 +70,17 @@ export function parseGenesis(text: string): Genesis {
   };
   checkWhole(genesis);
   return genesis;
+}
+
+/** Most validators whose certificate a block of this network has room for. */
+export function maxValidators({ maxBlockBytes }: Pick<Genesis, 'maxBlockBytes'>): number {
+  const room = maxBlockBytes - MAX_TRANSACTION_BYTES - HEADER_BYTES;
+  return Math.min(MAX_VALIDATORS, Math.floor(room / HEADER_BYTES_PER_VALIDATOR));
+}
+
+/** Who decides height 1. */
+export function genesisValidators(genesis: Genesis): ValidatorSet {
+  return validatorSet(activeValidators(genesis.validators, genesis.voteWeight, maxValidators(genesis)));
 }
 
 /** The file for a genesis: complete (defaults written out), in one order, with the time as ISO 8601. */
@@ -74,6 +93,9 @@ export function genesisJson(genesis: Genesis): string {
     empty_block_interval_ms: genesis.emptyBlockInterval_ms,
     tx_window_blocks: genesis.txWindowBlocks,
     allow_v1_transactions: genesis.allowV1Transactions,
+    // Left out where it is the default: the file's hash is that of networks which are older than these keys.
+    ...(genesis.voteWeight === 'validator' ? {} : { vote_weight: genesis.voteWeight }),
+    ...(genesis.leaderElection === 'round_robin' ? {} : { leader_election: genesis.leaderElection }),
     pools: genesis.pools.map(accountJson),
     accounts: genesis.accounts.map(accountJson),
     applications: genesis.applications.map(actorJson),
@@ -144,11 +166,9 @@ function checkWhole(genesis: Genesis): void {
   checkSupply(genesis);
 }
 
-/** A balance can then never exceed MAX_AMOUNT, whoever pays whom. */
+/** A balance can then never exceed MAX_AMOUNT, whoever pays whom. What is staked is in the pools. */
 function checkSupply(genesis: Genesis): void {
-  const held = [...genesis.accounts, ...genesis.pools].map(({ amount }) => amount);
-  const actors = [...genesis.validators, ...genesis.applications, ...genesis.servicers, ...genesis.fishermen];
-  const supply = [...held, ...actors.map(({ stakedAmount }) => stakedAmount)].reduce((sum, n) => sum + n, 0n);
+  const supply = [...genesis.accounts, ...genesis.pools].reduce((sum, { amount }) => sum + amount, 0n);
   if (supply <= MAX_AMOUNT) return;
   throw invalid('(file)', String(supply), `write amounts and stakes whose sum is at most ${MAX_AMOUNT}`);
 }
@@ -175,11 +195,23 @@ function sortedAccounts(accounts: Account[]): Account[] {
   return [...accounts].sort((a, b) => compareBytes(a.address, b.address));
 }
 
-function allPools(entries: Account[]): Account[] {
-  checkDuplicates('pools', entries);
-  return POOLS.map(
-    ({ address }) => entries.find((entry) => equalBytes(entry.address, address)) ?? { address, amount: 0n },
-  );
+/** Every pool. One that the file does not name holds what its actors have staked; one that it names, at least that. */
+function allPools(file: GenesisFile): Account[] {
+  checkDuplicates('pools', file.pools);
+  const stakes = new Map<string, readonly Actor[]>([
+    ['AppStakePool', file.applications],
+    ['ServicerStakePool', file.servicers],
+    ['FishermanStakePool', file.fishermen],
+    ['ValidatorStakePool', file.validators],
+  ]);
+  return POOLS.map(({ name, address }) => {
+    const staked = (stakes.get(name) ?? []).reduce((sum, { stakedAmount }) => sum + stakedAmount, 0n);
+    const at = file.pools.findIndex((entry) => equalBytes(entry.address, address));
+    const pool = file.pools[at] ?? { address, amount: staked };
+    if (pool.amount >= staked) return pool;
+    const fix = `write at least ${staked}, what is staked, or leave ${name} out`;
+    throw invalid(`pools[${at}].amount`, String(pool.amount), fix);
+  });
 }
 
 function invalid(path: string, value: unknown, fix: string, options?: ErrorOptions): CodedError {

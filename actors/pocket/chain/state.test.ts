@@ -26,6 +26,8 @@ test('the bytes of accounts, actors and parameters are fixed', () => {
     pausedHeight: NO_HEIGHT,
     unstakingHeight: NO_HEIGHT,
     output: filled(20, 0x33),
+    missedBlocks: 0n,
+    punishedHeight: 0n,
   };
   const expected =
     `08041228${'31'.repeat(40)}1a40${'32'.repeat(64)}2204303030312a08${ascii('v1:42069')}320b${ascii('15000000000')}` +

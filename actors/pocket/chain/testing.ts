@@ -4,12 +4,13 @@ import { addressOf } from './address.ts';
 import { BLOCK_VERSION, bodyRoot, type Header } from './block.ts';
 import { type QuorumCertificate, voteSignBytes } from './consensus.ts';
 import { compareBytes } from './hex.ts';
+import type { Validator } from './validators.ts';
 
 /** Samples for tests, of this folder and of the actors. */
 
 export const TEST_NETWORK = 'testnet';
 
-export interface TestValidator extends Actor {
+export interface TestValidator extends Actor, Validator {
   seed: Uint8Array;
 }
 
@@ -34,6 +35,9 @@ function testValidator(number: number): TestValidator {
     pausedHeight: NO_HEIGHT,
     unstakingHeight: NO_HEIGHT,
     output: address,
+    missedBlocks: 0n,
+    punishedHeight: 0n,
+    power: 1n,
   };
 }
 

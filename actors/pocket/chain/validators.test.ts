@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareBytes, toHex } from './hex.ts';
 import { testValidators } from './testing.ts';
-import { leaderOf, quorumOf, validatorSet, validatorSetHash } from './validators.ts';
+import { activeValidators, exceedsFaults, isQuorumOf, leaderOf, validatorSet, validatorSetHash } from './validators.ts';
 
 test('a set is sorted by address and finds its members', () => {
   const validators = testValidators(5);
@@ -20,15 +20,55 @@ test('an empty set and one with an address twice are refused', () => {
   assert.throws(() => validatorSet([validator!, validator!]), { code: 'VALIDATORS_INVALID' });
 });
 
-test('a quorum is the smallest count above two thirds', () => {
-  const counts = { 1: 1, 2: 2, 3: 3, 4: 3, 5: 4, 6: 5, 7: 5, 100: 67 };
-  for (const [n, quorum] of Object.entries(counts)) assert.equal(quorumOf(Number(n)), quorum, n);
+test('a quorum is more than two thirds of the power, whoever stands in it twice', () => {
+  const powers = fc.array(fc.bigInt({ min: 1n, max: 2n ** 64n }), { minLength: 1, maxLength: 12 });
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 1_000 }), (n) => {
-      const quorum = quorumOf(n);
-      assert.ok(3 * quorum > 2 * n && 3 * (quorum - 1) <= 2 * n);
+    fc.property(powers, fc.infiniteStream(fc.boolean()), (list, chosen) => {
+      const validators = testValidators(list.length).map((one, i) => ({ ...one, power: list[i]! }));
+      const set = validatorSet(validators);
+      const ballots = validators.filter(() => chosen.next().value);
+      const power = ballots.reduce((sum, one) => sum + one.power, 0n);
+      assert.equal(isQuorumOf(set, [...ballots, ...ballots]), 3n * power > 2n * set.totalPower);
+      // Whoever is left cannot make a quorum without one of those that exceed the faults.
+      const others = validators.filter((one) => !ballots.includes(one));
+      assert.equal(exceedsFaults(set, ballots), !isQuorumOf(set, others));
     }),
   );
+});
+
+test('strangers have no vote', () => {
+  const [stranger, ...validators] = testValidators(5);
+  const set = validatorSet(validators);
+  assert.ok(!isQuorumOf(set, [stranger!, ...validators.slice(0, 2)]));
+  assert.ok(isQuorumOf(set, validators.slice(0, 3)));
+});
+
+test('who is paused, leaving, or beyond the greatest stakes does not decide', () => {
+  const [a, b, c, d] = testValidators(4);
+  const actors = [
+    { ...a!, stakedAmount: 5n },
+    { ...b!, stakedAmount: 9n, pausedHeight: 3n },
+    { ...c!, stakedAmount: 9n, unstakingHeight: 7n },
+    { ...d!, stakedAmount: 6n },
+  ];
+  const active = activeValidators(actors, 'stake', 10);
+  assert.deepEqual(
+    active.map(({ address, power }) => [toHex(address), power]),
+    [
+      [toHex(d!.address), 6n],
+      [toHex(a!.address), 5n],
+    ],
+  );
+  assert.deepEqual(
+    activeValidators(actors, 'validator', 1).map(({ address, power }) => [address, power]),
+    [[d!.address, 1n]],
+  );
+});
+
+test('the hash of a set binds powers other than 1', () => {
+  const [a, b] = testValidators(2);
+  const even = validatorSetHash(validatorSet([a!, b!]));
+  assert.notDeepEqual(validatorSetHash(validatorSet([a!, { ...b!, power: 2n }])), even);
 });
 
 test('leaders rotate with height plus round', () => {
@@ -48,6 +88,7 @@ test('the hash of a set is fixed and does not depend on service URLs', () => {
       address: new Uint8Array(20).fill(byte),
       publicKey: new Uint8Array(32).fill(byte),
       serviceUrl: 'any:1',
+      power: 1n,
     })),
   );
   assert.equal(toHex(validatorSetHash(set)), 'd0042602987de591705061e9bcb8348549940fc1fc349712b227adec379196ad');

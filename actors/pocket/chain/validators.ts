@@ -1,5 +1,7 @@
 import { CodedError } from '../../../runtime/errors.ts';
 import { sha3_256 } from '../../../wasm/hash.ts';
+import { ACTOR_VALIDATOR, type Actor, NO_HEIGHT } from './actor.ts';
+import { formatAmount } from './amounts.ts';
 import { encodeCanonical } from './canonical.ts';
 import { ValidatorSetSchema } from './gen/state_pb.ts';
 import { compareBytes, toHex } from './hex.ts';
@@ -14,11 +16,18 @@ export interface Validator {
   publicKey: Uint8Array;
   /** `host:port`, or with http:// or https:// before it. */
   serviceUrl: string;
+  /** What its vote weighs: 1, or its stake where the genesis says so. */
+  power: bigint;
 }
+
+/** How votes are counted: each validator one, or by what it has staked. Fixed by the genesis. */
+export type VoteWeight = 'validator' | 'stake';
 
 export interface ValidatorSet {
   /** By ascending address: the index counts in the election of leaders. */
   readonly list: readonly Validator[];
+  /** Sum of the powers. */
+  readonly totalPower: bigint;
   /** By lower-case hex address. */
   byAddress(hex: string): Validator | undefined;
 }
@@ -37,12 +46,49 @@ export function validatorSet(validators: readonly Validator[]): ValidatorSet {
     );
   }
   const list = [...validators].sort((a, b) => compareBytes(a.address, b.address));
-  return { list, byAddress: (hex) => byHex.get(hex) };
+  const totalPower = list.reduce((sum, { power }) => sum + power, 0n);
+  return { list, totalPower, byAddress: (hex) => byHex.get(hex) };
 }
 
-/** The smallest count above two thirds of n. */
-export function quorumOf(n: number): number {
-  return Math.floor((2 * n) / 3) + 1;
+/**
+ * Who decides the height after a state: of its validators those that are staked, not paused and not leaving; of too many,
+ * those with the greatest stakes.
+ * @param limit most validators of the network
+ */
+export function activeValidators(actors: Iterable<Actor>, weight: VoteWeight, limit: number): Validator[] {
+  const active = [...actors].filter(
+    ({ type, pausedHeight, unstakingHeight }) =>
+      type === ACTOR_VALIDATOR && pausedHeight === NO_HEIGHT && unstakingHeight === NO_HEIGHT,
+  );
+  active.sort((a, b) => {
+    if (a.stakedAmount !== b.stakedAmount) return a.stakedAmount > b.stakedAmount ? -1 : 1;
+    return compareBytes(a.address, b.address);
+  });
+  return active.slice(0, limit).map(({ address, publicKey, serviceUrl, stakedAmount }) => ({
+    address,
+    publicKey,
+    serviceUrl,
+    power: weight === 'stake' ? stakedAmount : 1n,
+  }));
+}
+
+/** Are these more than two thirds of the power? Each member counts once, strangers do not count. */
+export function isQuorumOf(set: ValidatorSet, ballots: Iterable<{ readonly address: Uint8Array }>): boolean {
+  return 3n * powerOf(set, ballots) > 2n * set.totalPower;
+}
+
+/** Are these more than can be faulty while the network is safe, so that one of them at least is honest? */
+export function exceedsFaults(set: ValidatorSet, ballots: Iterable<{ readonly address: Uint8Array }>): boolean {
+  return powerOf(set, ballots) > (set.totalPower - 1n) / 3n;
+}
+
+function powerOf(set: ValidatorSet, ballots: Iterable<{ readonly address: Uint8Array }>): bigint {
+  const counted = new Set<Validator>();
+  for (const { address } of ballots) {
+    const validator = set.byAddress(toHex(address));
+    if (validator) counted.add(validator);
+  }
+  return [...counted].reduce((sum, { power }) => sum + power, 0n);
 }
 
 /** Round robin: the ((height + round) mod N) + 1st validator, whatever the step. */
@@ -51,8 +97,15 @@ export function leaderOf(set: ValidatorSet, height: bigint, round: number): Vali
   return set.list[Number(index)]!;
 }
 
-/** SHA3-256 of the canonical list of addresses and keys, by ascending address. */
+/**
+ * SHA3-256 of the canonical list of addresses and keys, by ascending address. A power other than 1 is part of it: the
+ * hash binds whoever checks a certificate to the weights.
+ */
 export function validatorSetHash(set: ValidatorSet): Uint8Array {
-  const validators = set.list.map(({ address, publicKey }) => ({ address: toHex(address), pubKey: toHex(publicKey) }));
+  const validators = set.list.map(({ address, publicKey, power }) => ({
+    address: toHex(address),
+    pubKey: toHex(publicKey),
+    votingPower: power === 1n ? '' : formatAmount(power),
+  }));
   return sha3_256(encodeCanonical(ValidatorSetSchema, { validators }));
 }

@@ -5,6 +5,7 @@ import { sha256 } from '../../../wasm/hash.ts';
 import type { SignerProtocol } from '../../host/signer/protocol.ts';
 import { toHex } from '../chain/hex.ts';
 import { decodeSyncResponse, encodeSyncRequest, type SyncRequest } from '../chain/sync.ts';
+import type { Validator } from '../chain/validators.ts';
 import type { P2pProtocol } from '../p2p/protocol.ts';
 import type { PersistenceProtocol } from '../persistence/protocol.ts';
 import type { UtilityProtocol } from '../utility/protocol.ts';
@@ -52,6 +53,11 @@ export async function put(peers: Peers, id: number, ask: Ask, trace: string): Pr
       const { signature } = await peers.signer.ask('sign', ask.request, { trace });
       return { kind: 'signed', id, signature };
     }
+    case 'prove': {
+      const { kind, ...place } = ask;
+      const { proof } = await peers.signer.ask(kind, place, { trace });
+      return { kind: 'proved', id, proof };
+    }
     case 'propose': {
       const { kind, ...question } = ask;
       const { block } = await peers.utility.ask(kind, question, { trace });
@@ -61,8 +67,7 @@ export async function put(peers: Peers, id: number, ask: Ask, trace: string): Pr
       await peers.utility.ask('execute', { block: ask.block }, { trace });
       return { kind: 'executed', id };
     case 'commit':
-      await peers.persistence.ask('commit', { blockHash: ask.blockHash, commitQc: ask.commitQc }, { trace });
-      return { kind: 'committed', id };
+      return { kind: 'committed', id, validators: await commit(peers, ask, trace) };
     case 'load': {
       const { block } = await peers.persistence.ask('block', { blockHash: ask.blockHash });
       return { kind: 'block', id, block };
@@ -72,6 +77,13 @@ export async function put(peers: Peers, id: number, ask: Ask, trace: string): Pr
     default:
       return fetchFrom(peers, id, ask);
   }
+}
+
+/** @returns who decides the next height */
+async function commit(peers: Peers, ask: Extract<Ask, { kind: 'commit' }>, trace: string): Promise<Validator[]> {
+  const { blockHash, commitQc } = ask;
+  const { validators } = await peers.persistence.ask('commit', { blockHash, commitQc }, { trace });
+  return validators;
 }
 
 type Fetch = Extract<Ask, { kind: 'fetchBlock' | 'fetchBlocks' }>;

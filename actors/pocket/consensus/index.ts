@@ -9,12 +9,13 @@ import {
 } from '../chain/consensus.ts';
 import { type Genesis, parseGenesis } from '../chain/genesis.ts';
 import { equalBytes, toHex } from '../chain/hex.ts';
-import { quorumOf, type ValidatorSet, validatorSet } from '../chain/validators.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
+import { accuse } from './accuse.ts';
 import { failure, heightTrace, type Peers, persist, put } from './asking.ts';
 import type { ConsensusStart } from './config.ts';
+import { votersAt } from './core/certificates.ts';
 import type { Ask, Effect, Fact } from './core/effect.ts';
 import { isStale } from './core/inbox.ts';
 import type { Input, TimerName } from './core/input.ts';
@@ -38,7 +39,6 @@ const TIMED: Partial<Record<Ask['kind'], string>> = {
 class Shell {
   readonly #context: Context<typeof consensusProtocol, ConsensusStart>;
   readonly #genesis: Genesis;
-  readonly #validators: ValidatorSet;
   readonly #peers: Peers;
   readonly #reporter: Reporter;
   readonly #timers = new Map<TimerName, () => void>();
@@ -53,7 +53,6 @@ class Shell {
   constructor(context: Context<typeof consensusProtocol, ConsensusStart>) {
     this.#context = context;
     this.#genesis = parseGenesis(context.config.genesis);
-    this.#validators = validatorSet(this.#genesis.validators);
     this.#peers = {
       signer: context.peer(signerProtocol),
       persistence: context.peer(persistenceProtocol),
@@ -81,7 +80,11 @@ class Shell {
     this.#journal?.follow(state);
     const facts = { height: state.height, round: state.view.round, validator: state.selfHex, manual };
     if (state.isValidator) log.info(facts, 'consensus started');
-    else log.warn(facts, 'the key of this node is no validator of the genesis: it takes no part in consensus');
+    else
+      log.warn(
+        facts,
+        'the key of this node is not a validator now: it follows the chain, and takes no part in consensus',
+      );
     this.#perform(effects);
     if (this.#mempool !== null) this.mempool(this.#mempool);
   }
@@ -163,8 +166,8 @@ class Shell {
   }
 
   #hasQuorum(): boolean {
-    const own = this.#running().isValidator ? 1 : 0;
-    return this.#connected + own >= quorumOf(this.#validators.list.length);
+    const { isValidator, validators } = this.#running();
+    return 3 * (this.#connected + (isValidator ? 1 : 0)) > 2 * validators.list.length;
   }
 
   stop() {
@@ -179,7 +182,7 @@ class Shell {
       const message = decodeConsensusMessage(bytes);
       const reason = this.#refusal(from, message);
       if (!reason) {
-        verifyConsensusMessage(message, this.#validators);
+        verifyConsensusMessage(message, votersAt(this.#running(), message.height));
         return message;
       }
       this.#reporter.report({ fact: 'drop', reason });
@@ -205,12 +208,11 @@ class Shell {
   }
 
   #settings(self: Uint8Array): Settings {
-    const { networkId, blockInterval_ms, emptyBlockInterval_ms, maxBlockBytes } = this.#genesis;
+    const { networkId, blockInterval_ms, emptyBlockInterval_ms, maxBlockBytes, leaderElection } = this.#genesis;
     const { timeout_ms, timeout_cap_ms, resend_ms, max_clock_drift_ms } = this.#context.config.consensus;
     return {
       networkId,
       self,
-      validators: this.#validators,
       blockInterval_ms,
       emptyBlockInterval_ms,
       maxBlockBytes,
@@ -218,6 +220,7 @@ class Shell {
       timeoutCap_ms: timeout_cap_ms,
       resend_ms,
       maxClockDrift_ms: max_clock_drift_ms,
+      election: leaderElection,
     };
   }
 
@@ -245,6 +248,15 @@ class Shell {
       case 'cancelTimer':
         this.#timers.get(effect.timer)?.();
         return;
+      case 'evidence':
+        accuse(effect.evidence, {
+          genesis: this.#genesis,
+          utility: this.#peers.utility,
+          clock: this.#context.clock,
+          log: this.#context.log,
+          isWanted: (until) => !this.#stopped && this.#running().height <= until,
+        }).catch((error) => this.#context.fail(error));
+        return;
       case 'fact':
         this.#announce(effect.fact);
         return this.#reporter.report(effect.fact);
@@ -255,7 +267,7 @@ class Shell {
   }
 
   #announce(fact: Fact) {
-    if (fact.fact !== 'view') return;
+    if (fact.fact !== 'view' && fact.fact !== 'elected') return;
     const { height, round, leader } = fact;
     this.#context.emit('view', { height, round, leader });
   }

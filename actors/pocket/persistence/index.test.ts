@@ -118,8 +118,11 @@ describe('persistence', () => {
     );
     await actor.ask.commit({ blockHash: child.blockHash, commitQc: qcOf(child.blockHash) });
     assert.deepEqual(actor.committed, [1n, 2n]);
-    const again = await actor.ask.commit({ blockHash: a.blockHash, commitQc: qcOf(a.blockHash) });
-    assert.equal(again.height, 1n);
+    const again = await actor.ask.commit({ blockHash: child.blockHash, commitQc: qcOf(child.blockHash) });
+    assert.equal(again.height, 2n);
+    // Who decides the height after an older block is not remembered; nobody commits that late.
+    const late = actor.ask.commit({ blockHash: a.blockHash, commitQc: qcOf(a.blockHash) });
+    await assert.rejects(late, coded('BLOCK_NOT_STAGED'));
     assert.deepEqual(actor.committed, [1n, 2n]);
   });
 

@@ -3,6 +3,7 @@ import { type Context, defineActor, type Envelope } from '../../../runtime/actor
 import { CodedError } from '../../../runtime/errors.ts';
 import { blockHash, decodeHeader, encodeBlock, encodeHeader } from '../chain/block.ts';
 import { equalBytes, toHex } from '../chain/hex.ts';
+import type { Validator } from '../chain/validators.ts';
 import type { PersistenceStart } from './config.ts';
 import { BalanceCache } from './core/balance-cache.ts';
 import type { ChainState } from './core/chain-state.ts';
@@ -13,7 +14,7 @@ import { Journal } from './io/journal.ts';
 import { migrate } from './io/migrate.ts';
 import { openChain } from './io/open-chain.ts';
 import { deleteProposals, insertProposal } from './io/proposals.ts';
-import { readBalances, readBlock, readBlocks, readHashAt, readHeightOf } from './io/read-chain.ts';
+import { readBalances, readBlock, readBlocks, readHashAt } from './io/read-chain.ts';
 import { writeBlock } from './io/write-block.ts';
 import { type PersistenceMetrics, persistenceMetrics } from './metrics.ts';
 import { type AccountRow, type ChangeSet, persistenceProtocol, type ReceiptRow, type Tip } from './protocol.ts';
@@ -67,14 +68,21 @@ class Persistence {
   }
 
   tip(): Tip {
-    const { header, hash, commitQc } = this.#chain.tip;
+    const { header, hash, commitQc, voters, validators } = this.#chain.tip;
     return {
       height: header.height,
       blockHash: hash,
       stateHash: header.stateHash,
       timestamp_ms: header.timestamp_ms,
       commitQc,
+      voters: [...voters.list],
+      validators: [...validators.active.list],
     };
+  }
+
+  validators({ at }: { at: Uint8Array | null }) {
+    const { validators, voters } = this.#chain.view(at);
+    return { actors: validators.actors, voters: voters.list.map(({ address }) => address) };
   }
 
   async read(request: ReadRequest, { deadline_ms }: Envelope) {
@@ -132,16 +140,16 @@ class Persistence {
   async commit(
     { blockHash: hash, commitQc }: { blockHash: Uint8Array; commitQc: Uint8Array },
     { deadline_ms, trace }: Envelope,
-  ): Promise<{ height: bigint }> {
+  ): Promise<{ height: bigint; validators: Validator[] }> {
     const path = this.#chain.pathTo(hash);
-    const last = path.at(-1);
-    if (last === undefined) return { height: await this.#committedHeight(hash, deadline_ms) };
+    if (path.length === 0) this.#requireTip(hash);
     for (const [index, block] of path.entries()) {
       // A child's header carries the QC that decided its parent.
       const qc = path[index + 1]?.header.quorumCertificate ?? commitQc;
       await this.#commitOne(block, qc, deadline_ms, trace);
     }
-    return { height: last.header.height };
+    const { header, validators } = this.#chain.tip;
+    return { height: header.height, validators: [...validators.active.list] };
   }
 
   async block({ blockHash: hash }: { blockHash: Uint8Array }, { deadline_ms }: Envelope) {
@@ -182,6 +190,7 @@ class Persistence {
     const done = this.#metrics.commitSeconds.startTimer();
     const result = await this.#database.transaction(deadline_ms, (tx) => writeBlock(tx, block, commitQc));
     done();
+    const before = this.#chain.tip.validators;
     this.#chain.commit(block, commitQc);
     this.#cache.apply(block.changes.accounts);
     if (result.written) this.#journal.left(result.unjournaled);
@@ -200,6 +209,7 @@ class Persistence {
         hashes: receipts.map((receipt) => receipt.hash),
         replayKeys: receipts.map((receipt) => receipt.replayKey),
         accounts: changes.accounts,
+        validators: block.validators === before ? null : [...block.validators.active.list],
       },
       trace,
     );
@@ -213,10 +223,9 @@ class Persistence {
     return stored !== null && equalBytes(stored, hash);
   }
 
-  /** @throws BLOCK_NOT_STAGED */
-  async #committedHeight(hash: Uint8Array, deadline_ms: number): Promise<bigint> {
-    const height = await this.#database.run(deadline_ms, (sql) => readHeightOf(sql, hash));
-    if (height !== null && height <= this.#chain.tip.header.height) return height;
+  /** What is not staged may be committed already: the answer was lost. @throws BLOCK_NOT_STAGED */
+  #requireTip(hash: Uint8Array): void {
+    if (equalBytes(hash, this.#chain.tip.hash)) return;
     throw new CodedError('BLOCK_NOT_STAGED', `block ${toHex(hash)} is not staged: execute it, then commit`, {
       block: toHex(hash),
       tip: this.#chain.tip.header.height,
@@ -307,6 +316,7 @@ export default defineActor<typeof persistenceProtocol, PersistenceStart>({
       tell: {},
       ask: {
         tip: () => persistence.tip(),
+        validators: (body) => persistence.validators(body),
         read: (body, envelope) => persistence.read(body, envelope),
         stage: (body, envelope) => persistence.stage(body, envelope),
         commit: (body, envelope) => persistence.commit(body, envelope),

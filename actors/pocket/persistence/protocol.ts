@@ -1,4 +1,6 @@
 import { defineProtocol, message, question } from '../../../runtime/protocol.ts';
+import type { Actor } from '../chain/actor.ts';
+import type { Validator } from '../chain/validators.ts';
 
 export interface AccountRow {
   /** 20 bytes. */
@@ -31,6 +33,17 @@ export interface ChangeSet {
   accounts: AccountRow[];
   /** By 20-byte pool address. */
   pools: AccountRow[];
+  /** Staked, or changed. */
+  actors: Actor[];
+  /** Paid out, and gone. */
+  removedActors: ActorKey[];
+}
+
+export interface ActorKey {
+  /** ACTOR_APP … ACTOR_VALIDATOR. */
+  type: number;
+  /** 20 bytes. */
+  address: Uint8Array;
 }
 
 export interface Tip {
@@ -40,6 +53,10 @@ export interface Tip {
   timestamp_ms: bigint;
   /** Canonical bytes of the commit QC; null for genesis. */
   commitQc: Uint8Array | null;
+  /** Who decided this block. Of genesis, which nobody decided, those that decide height 1. */
+  voters: Validator[];
+  /** Who decides the next height: a change that a block makes to the set counts from the block after it. */
+  validators: Validator[];
 }
 
 export interface StoredBlock {
@@ -54,7 +71,12 @@ export interface StoredBlock {
  */
 export const persistenceProtocol = defineProtocol('persistence', {
   ask: {
-    tip: question<object, Tip>('control', 10_000, [], ['height', 'blockHash', 'stateHash', 'timestamp_ms', 'commitQc']),
+    tip: question<object, Tip>(
+      'control',
+      10_000,
+      [],
+      ['height', 'blockHash', 'stateHash', 'timestamp_ms', 'commitQc', 'voters', 'validators'],
+    ),
     /**
      * State at a committed or staged block: balances (absent ones are left out), pools, and which of the
      * replay keys are in the window. `at` null means the tip. `stateHash` is that block's own.
@@ -77,6 +99,17 @@ export const persistenceProtocol = defineProtocol('persistence', {
       ['height', 'timestamp_ms', 'stateHash', 'accounts', 'pools', 'replayed'],
     ),
     /**
+     * The validators of the state of a committed or staged block, whatever their status, by ascending address, and the
+     * addresses of those that decide that block itself. `at` null means the tip.
+     * @throws PARENT_UNKNOWN
+     */
+    validators: question<{ at: Uint8Array | null }, { actors: Actor[]; voters: Uint8Array[] }>(
+      'consensus',
+      10_000,
+      ['at'],
+      ['actors', 'voters'],
+    ),
+    /**
      * Stages an executed block on its parent, durably. `header` is canonical; where its state hash is empty
      * (we propose), the hashes of the state are filled in, else they must come out equal.
      * @throws PARENT_UNKNOWN, STATE_HASH_MISMATCH
@@ -86,14 +119,15 @@ export const persistenceProtocol = defineProtocol('persistence', {
       { header: Uint8Array; blockHash: Uint8Array }
     >('consensus', 10_000, ['header', 'transactions', 'changes', 'receipts'], ['header', 'blockHash']),
     /**
-     * Commits a staged block with its QC in one database transaction and drops the other branches.
+     * Commits a staged block with its QC in one database transaction and drops the other branches. Replies with those
+     * that decide the next height.
      * @throws BLOCK_NOT_STAGED (execute it again first), COMMIT_CONFLICT (another block has this height)
      */
-    commit: question<{ blockHash: Uint8Array; commitQc: Uint8Array }, { height: bigint }>(
+    commit: question<{ blockHash: Uint8Array; commitQc: Uint8Array }, { height: bigint; validators: Validator[] }>(
       'consensus',
       30_000,
       ['blockHash', 'commitQc'],
-      ['height'],
+      ['height', 'validators'],
     ),
     /** A staged or committed block by hash; null if unknown. */
     block: question<{ blockHash: Uint8Array }, { block: Uint8Array | null }>('sync', 10_000, ['blockHash'], ['block']),
@@ -117,7 +151,10 @@ export const persistenceProtocol = defineProtocol('persistence', {
     forget: question<{ hashes: Uint8Array[] }, object>('bulk', 10_000, ['hashes'], []),
   },
   emit: {
-    /** A block is durable. Replay keys are those of its transactions, in order; accounts and pools its changes. */
+    /**
+     * A block is durable. Replay keys are those of its transactions, in order; accounts its changes; validators those
+     * that decide the next height, or null where they are the same as before.
+     */
     committed: message<{
       height: bigint;
       blockHash: Uint8Array;
@@ -126,12 +163,37 @@ export const persistenceProtocol = defineProtocol('persistence', {
       hashes: Uint8Array[];
       replayKeys: Uint8Array[];
       accounts: AccountRow[];
-    }>('consensus', ['height', 'blockHash', 'stateHash', 'timestamp_ms', 'hashes', 'replayKeys', 'accounts']),
+      validators: Validator[] | null;
+    }>('consensus', [
+      'height',
+      'blockHash',
+      'stateHash',
+      'timestamp_ms',
+      'hashes',
+      'replayKeys',
+      'accounts',
+      'validators',
+    ]),
   },
   records: [
     ['address', 'amount'],
     ['hash', 'replayKey', 'validUntilHeight', 'code', 'error', 'signer', 'recipient', 'messageType'],
-    ['accounts', 'pools'],
+    ['accounts', 'pools', 'actors', 'removedActors'],
+    ['type', 'address'],
+    [
+      'type',
+      'address',
+      'publicKey',
+      'chains',
+      'serviceUrl',
+      'stakedAmount',
+      'pausedHeight',
+      'unstakingHeight',
+      'output',
+      'missedBlocks',
+      'punishedHeight',
+    ],
+    ['address', 'publicKey', 'serviceUrl', 'power'],
     ['block', 'commitQc'],
   ],
 });

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file state.proto.
  */
 export const file_state: GenFile = /*@__PURE__*/
-  fileDesc("CgtzdGF0ZS5wcm90bxIEY29yZSIqCgdBY2NvdW50Eg8KB2FkZHJlc3MYASABKAkSDgoGYW1vdW50GAIgASgJIr0BCgVBY3RvchISCgphY3Rvcl90eXBlGAEgASgNEg8KB2FkZHJlc3MYAiABKAkSEgoKcHVibGljX2tleRgDIAEoCRIOCgZjaGFpbnMYBCADKAkSEwoLc2VydmljZV91cmwYBSABKAkSFQoNc3Rha2VkX2Ftb3VudBgGIAEoCRIVCg1wYXVzZWRfaGVpZ2h0GAcgASgDEhgKEHVuc3Rha2luZ19oZWlnaHQYCCABKAMSDgoGb3V0cHV0GAkgASgJIjQKBVBhcmFtEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSDgoGaGVpZ2h0GAMgASgEIjUKEVZhbGlkYXRvcklkZW50aXR5Eg8KB2FkZHJlc3MYASABKAkSDwoHcHViX2tleRgCIAEoCSI7CgxWYWxpZGF0b3JTZXQSKwoKdmFsaWRhdG9ycxgBIAMoCzIXLmNvcmUuVmFsaWRhdG9ySWRlbnRpdHliBnByb3RvMw");
+  fileDesc("CgtzdGF0ZS5wcm90bxIEY29yZSIqCgdBY2NvdW50Eg8KB2FkZHJlc3MYASABKAkSDgoGYW1vdW50GAIgASgJIu0BCgVBY3RvchISCgphY3Rvcl90eXBlGAEgASgNEg8KB2FkZHJlc3MYAiABKAkSEgoKcHVibGljX2tleRgDIAEoCRIOCgZjaGFpbnMYBCADKAkSEwoLc2VydmljZV91cmwYBSABKAkSFQoNc3Rha2VkX2Ftb3VudBgGIAEoCRIVCg1wYXVzZWRfaGVpZ2h0GAcgASgDEhgKEHVuc3Rha2luZ19oZWlnaHQYCCABKAMSDgoGb3V0cHV0GAkgASgJEhUKDW1pc3NlZF9ibG9ja3MYCiABKAQSFwoPcHVuaXNoZWRfaGVpZ2h0GAsgASgEIjQKBVBhcmFtEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSDgoGaGVpZ2h0GAMgASgEIksKEVZhbGlkYXRvcklkZW50aXR5Eg8KB2FkZHJlc3MYASABKAkSDwoHcHViX2tleRgCIAEoCRIUCgx2b3RpbmdfcG93ZXIYAyABKAkiOwoMVmFsaWRhdG9yU2V0EisKCnZhbGlkYXRvcnMYASADKAsyFy5jb3JlLlZhbGlkYXRvcklkZW50aXR5YgZwcm90bzM");
 
 /**
  * The values of the state tries. Addresses and keys are lower-case hex, amounts base-10.
@@ -84,6 +84,20 @@ export type Actor = Message<"core.Actor"> & {
    * @generated from field: string output = 9;
    */
   output: string;
+
+  /**
+   * Blocks in a row that it did not sign.
+   *
+   * @generated from field: uint64 missed_blocks = 10;
+   */
+  missedBlocks: bigint;
+
+  /**
+   * Greatest height of an offence that it was punished for.
+   *
+   * @generated from field: uint64 punished_height = 11;
+   */
+  punishedHeight: bigint;
 };
 
 /**
@@ -133,6 +147,13 @@ export type ValidatorIdentity = Message<"core.ValidatorIdentity"> & {
    * @generated from field: string pub_key = 2;
    */
   pubKey: string;
+
+  /**
+   * Base-10; empty for 1.
+   *
+   * @generated from field: string voting_power = 3;
+   */
+  votingPower: string;
 };
 
 /**

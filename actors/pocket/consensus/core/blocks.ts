@@ -83,7 +83,7 @@ export function isExecuted(s: State, found: KnownBlock): boolean {
 }
 
 export function others(s: State): readonly Validator[] {
-  return s.settings.validators.list.filter(({ address }) => toHex(address) !== s.selfHex);
+  return s.validators.list.filter(({ address }) => toHex(address) !== s.selfHex);
 }
 
 /** The validator that is asked for blocks. */

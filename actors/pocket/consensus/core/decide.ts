@@ -35,7 +35,8 @@ export function commitDecided(s: State) {
   ask(s, { kind: 'commit', blockHash: found.hash, commitQc: s.decided.bytes });
 }
 
-export function committed(s: State) {
+/** @param validators who decide the next height */
+export function committed(s: State, validators: Tip['validators']) {
   const { decided } = s;
   const found = decided && known(s, decided.qc.blockHash);
   if (!decided || !found) return;
@@ -43,7 +44,8 @@ export function committed(s: State) {
   const synced = s.catchup !== null;
   report(s, { fact: 'committed', height: s.height, round, blockHash: toHex(blockHash), synced });
   const { height, stateHash, timestamp_ms } = found.block.header;
-  enterHeight(s, { height, blockHash, stateHash, timestamp_ms, commitQc: decided.bytes });
+  const voters = [...s.validators.list];
+  enterHeight(s, { height, blockHash, stateHash, timestamp_ms, commitQc: decided.bytes, voters, validators });
 }
 
 export function commitFailed(s: State, code: string) {

@@ -26,9 +26,11 @@ export type Input =
   | { kind: 'trigger' }
   | { kind: 'setManual'; manual: boolean }
   | { kind: 'signed'; id: number; signature: Uint8Array }
+  /** Our VRF proof for the view. */
+  | { kind: 'proved'; id: number; proof: Uint8Array }
   | { kind: 'proposed'; id: number; block: Uint8Array }
   | { kind: 'executed'; id: number }
-  | { kind: 'committed'; id: number }
+  | { kind: 'committed'; id: number; validators: Tip['validators'] }
   /** From the database or from another validator; null: not known there. */
   | { kind: 'block'; id: number; block: Uint8Array | null }
   | { kind: 'blocks'; id: number; blocks: SyncedBlock[] }

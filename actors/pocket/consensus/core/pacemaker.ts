@@ -1,26 +1,32 @@
 import { MESSAGE_PROPOSE, STEP_DECIDE, STEP_NEWROUND } from '../../chain/consensus.ts';
-import { toHex } from '../../chain/hex.ts';
-import { leaderOf } from '../../chain/validators.ts';
+import { fromHex, toHex } from '../../chain/hex.ts';
+import { exceedsFaults, validatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
+import { forgetCommitVotes } from './attendance.ts';
 import type { ViewCause } from './effect.ts';
-import { cancelTimer, forget, placeOf, report, type Settings, type State, setTimer, type View } from './state.ts';
+import { firstLeader } from './election.ts';
+import { forgetStatements } from './evidence.ts';
+import { cancelTimer, forget, placeOf, report, type State, setTimer, type View } from './state.ts';
 
 /** A round that failed gets half as much time again. */
 const TIMEOUT_GROWTH = 1.5;
 /** Rounds in which growth is computed; beyond, any cap is long reached. */
 const MAX_EXPONENT = 40;
 
-/** More validators than this cannot all be faulty. */
-function toleratedFaults(n: number): number {
-  return Math.floor((n - 1) / 3);
-}
-
-export function newView(settings: Settings, height: bigint, round: number, now_ms: number): View {
-  const leader = leaderOf(settings.validators, height, round);
+/** A view as it is entered. */
+export function newView(
+  place: Pick<State, 'settings' | 'validators' | 'selfHex' | 'height' | 'now_ms'>,
+  round: number,
+): View {
+  const { settings, validators, selfHex, height, now_ms } = place;
+  const leader = firstLeader(settings.election, validators, height, round);
   return {
     round,
     leader,
-    leads: toHex(leader.address) === toHex(settings.self),
+    leads: toHex(leader.address) === selfHex,
+    bound: false,
+    proof: null,
+    drawn: new Map(),
     entered_ms: now_ms,
     started: false,
     timed: false,
@@ -30,15 +36,15 @@ export function newView(settings: Settings, height: bigint, round: number, now_m
     proposals: new Map(),
     said: new Map(),
     place: 0,
-    lead: { plan: null, due_ms: null, block: null, votes: new Map(), certificates: new Map() },
+    lead: { plan: null, quorum_ms: null, due_ms: null, block: null, votes: new Map(), certificates: new Map() },
   };
 }
 
 /** Enters a round of the height and starts it. What the round before asked for is not waited for any more. */
 export function enterView(s: State, round: number, cause: ViewCause) {
-  s.view = newView(s.settings, s.height, round, s.now_ms);
+  s.view = newView(s, round);
   s.rounds.set(s.selfHex, round);
-  forget(s, 'sign', 'propose');
+  forget(s, 'sign', 'prove', 'propose');
   cancelTimer(s, 'view');
   cancelTimer(s, 'propose');
   report(s, { fact: 'view', height: s.height, round, leader: toHex(s.view.leader.address), cause });
@@ -51,6 +57,9 @@ export function enterHeight(s: State, tip: Tip) {
   s.lastDecide = s.view.said.get(placeOf({ type: MESSAGE_PROPOSE, step: STEP_DECIDE })) ?? null;
   s.tip = tip;
   s.height = tip.height + 1n;
+  s.voters = validatorSet(tip.voters);
+  s.validators = validatorSet(tip.validators);
+  s.isValidator = s.validators.byAddress(s.selfHex) !== undefined;
   s.prepareQc = null;
   s.lockedQc = null;
   s.decided = null;
@@ -62,6 +71,8 @@ export function enterHeight(s: State, tip: Tip) {
     s.catchup = null;
     report(s, { fact: 'caughtUp', height: tip.height });
   }
+  forgetCommitVotes(s);
+  forgetStatements(s);
   countRounds(s);
   enterView(s, 0, 'height');
   s.view.started = !s.manual && s.catchup === null;
@@ -87,11 +98,21 @@ export function noteRound(s: State, sender: string, round: number) {
  * started when as many others have started it.
  */
 export function followOthers(s: State) {
-  const others = [...s.rounds].filter(([sender]) => sender !== s.selfHex).map(([, round]) => round);
-  const reached = others.sort((a, b) => b - a)[toleratedFaults(s.settings.validators.list.length)];
-  if (reached === undefined) return;
+  const reached = roundOfOthers(s);
+  if (reached === null) return;
   if (reached > s.view.round) enterView(s, reached, 'jump');
   else if (reached === s.view.round && !s.view.started) s.view.started = true;
+}
+
+/** The highest round that more validators have reached than may be faulty; null if so many were not heard. */
+function roundOfOthers(s: State): number | null {
+  const others = [...s.rounds].filter(([sender]) => sender !== s.selfHex).sort(([, a], [, b]) => b - a);
+  const heard: { address: Uint8Array }[] = [];
+  for (const [sender, round] of others) {
+    heard.push({ address: fromHex(sender) });
+    if (exceedsFaults(s.validators, heard)) return round;
+  }
+  return null;
 }
 
 /**
@@ -102,8 +123,11 @@ export function followOthers(s: State) {
 export function timeView(s: State) {
   const { view } = s;
   if (view.timed) return;
-  const here = [...s.rounds.values()].filter((round) => round >= view.round).length;
-  const quorum = s.rules.isQuorum(here, s.settings.validators.list.length);
+  const here = [...s.rounds].filter(([, round]) => round >= view.round);
+  const quorum = s.rules.isQuorum(
+    s.validators,
+    here.map(([sender]) => ({ address: fromHex(sender) })),
+  );
   if (!quorum && view.proposals.size === 0 && ![...view.said.values()].includes(null)) return;
   view.timed = true;
   setTimer(s, 'view', viewTimeout_ms(s));

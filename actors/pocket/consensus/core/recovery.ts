@@ -9,7 +9,7 @@ import { asking, type KnownBlock, type Start, type State, type View } from './st
 import { type Begun, initialState, step } from './step.ts';
 
 /** What a new life has anyway: from settings and tip, or because it is a cache (`verified`) or over (`out`). */
-type Given = 'settings' | 'rules' | 'selfHex' | 'isValidator' | 'tip' | 'verified' | 'out';
+type Given = 'settings' | 'rules' | 'selfHex' | 'voters' | 'validators' | 'isValidator' | 'tip' | 'verified' | 'out';
 
 /** A block whose content can be decoded again: it would be most of the memory, twice. */
 type BareBlock = Omit<KnownBlock, 'block'>;
@@ -44,7 +44,7 @@ export type Unfit = 'other_tip' | 'diverged' | 'record_ahead';
 
 /** What the state knows and nothing else does. It shares its parts with the state: encode it before the next input. */
 export function memoryOf(s: State): Memory {
-  const { settings, rules, selfHex, isValidator, tip, verified, out, ...own } = s;
+  const { settings, rules, selfHex, voters, validators, isValidator, tip, verified, out, ...own } = s;
   const { lead, ...view } = s.view;
   const blocks = new Map([...s.blocks].map(([key, block]) => [key, bare(block)]));
   const led = lead.block && bare(lead.block);

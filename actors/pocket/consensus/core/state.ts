@@ -1,9 +1,14 @@
 import type { SafetyRecord } from '../../../host/signer/protocol.ts';
 import type { Block } from '../../chain/block.ts';
 import type { ConsensusMessage, PartialSignature } from '../../chain/consensus.ts';
+import type { Statement } from '../../chain/evidence.ts';
+import type { LeaderElection } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
+import type { Candidate } from '../../chain/sortition.ts';
+import type { RoundEntry } from '../../chain/timeout-certificate.ts';
 import type { Validator, ValidatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
+import type { CommitVote } from './attendance.ts';
 import type { Ask, AskKind, Effect, Fact } from './effect.ts';
 import type { SyncedBlock, TimerName } from './input.ts';
 import type { Certified, Rules } from './rules.ts';
@@ -11,9 +16,8 @@ import type { Certified, Rules } from './rules.ts';
 /** What does not change while the actor lives. */
 export interface Settings {
   readonly networkId: string;
-  /** 20 bytes. A node whose key is no validator's follows the chain and says nothing. */
+  /** 20 bytes. While it is no validator's, the node follows the chain and says nothing. */
   readonly self: Uint8Array;
-  readonly validators: ValidatorSet;
   readonly blockInterval_ms: number;
   readonly emptyBlockInterval_ms: number;
   readonly maxBlockBytes: number;
@@ -21,6 +25,7 @@ export interface Settings {
   readonly timeoutCap_ms: number;
   readonly resend_ms: number;
   readonly maxClockDrift_ms: number;
+  readonly election: LeaderElection;
 }
 
 /** What the core starts from: the database, the signer's record and the settings. */
@@ -49,8 +54,7 @@ export interface Proposal {
 }
 
 /** A validator that entered the view, and the prepareQC of this height that it reports. */
-interface NewRound {
-  readonly address: Uint8Array;
+interface NewRound extends RoundEntry {
   readonly prepareQc: Certified | null;
 }
 
@@ -58,6 +62,8 @@ interface NewRound {
 interface Lead {
   /** Chosen once a quorum has entered the view. */
   plan: { readonly kind: 'fresh' } | { readonly kind: 'again'; readonly prepareQc: Certified } | null;
+  /** Since when a quorum is in the view. */
+  quorum_ms: number | null;
   /** When the propose timer fires, in ms of the clock; null while it is not set. */
   due_ms: number | null;
   /** The block to propose. */
@@ -70,8 +76,15 @@ interface Lead {
 /** One round of one height. */
 export interface View {
   readonly round: number;
-  readonly leader: Validator;
-  readonly leads: boolean;
+  /** As far as is known: of candidates that are drawn, a better one may come. */
+  leader: Validator;
+  leads: boolean;
+  /** A proposal was accepted, so the leader stays. */
+  bound: boolean;
+  /** Our own proof, where leaders are drawn. */
+  proof: Uint8Array | null;
+  /** By sender: the candidates, and null for those whose proof makes them none. */
+  readonly drawn: Map<string, Candidate | null>;
   readonly entered_ms: number;
   /** False while syncing, and in manual mode before the trigger: nothing is said. */
   started: boolean;
@@ -115,7 +128,11 @@ export interface State {
   readonly settings: Settings;
   readonly rules: Rules;
   readonly selfHex: string;
-  readonly isValidator: boolean;
+  /** Who decided the tip: a certificate of it is theirs. */
+  voters: ValidatorSet;
+  /** Who decides this height. */
+  validators: ValidatorSet;
+  isValidator: boolean;
   now_ms: number;
   out: Effect[];
   nextNumber: number;
@@ -144,6 +161,12 @@ export interface State {
   readonly buffer: Map<string, Map<number, ConsensusMessage>>;
   /** Verified certificates by their bytes in hex, oldest first. */
   readonly verified: Map<string, Certified>;
+  /** The newest COMMIT vote of each validator, of this height or of the tip. */
+  readonly commitVotes: Map<string, CommitVote>;
+  /** By sender: what it signed lately. */
+  readonly statements: Map<string, Statement[]>;
+  /** Senders that contradicted themselves, and the height at which they last did. */
+  readonly accused: Map<string, bigint>;
   /** Our DECIDE of the last height, for whoever missed it. */
   lastDecide: ConsensusMessage | null;
   mempool: number;

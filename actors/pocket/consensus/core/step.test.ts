@@ -19,6 +19,7 @@ import {
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import { encodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
 import { leaderOf, type Validator, validatorSet } from '../../chain/validators.ts';
 import type { Ask, Effect, Fact } from './effect.ts';
 import type { Input } from './input.ts';
@@ -36,7 +37,7 @@ const set = validatorSet(
     const publicKey = publicKeyOf(seed);
     const address = addressOf(publicKey);
     seeds.set(toHex(address), seed);
-    return { address, publicKey, serviceUrl: `node${number}:1` };
+    return { address, publicKey, serviceUrl: `node${number}:1`, power: 1n };
   }),
 );
 /** Leader of height 1 and round 0, and of round 1. */
@@ -53,6 +54,8 @@ interface Draft {
   blockHash?: Uint8Array;
   block?: Uint8Array;
   justify?: Uint8Array;
+  proof?: Uint8Array;
+  timeout?: Uint8Array;
 }
 
 function message({ from = leader, ...draft }: Draft): ConsensusMessage {
@@ -64,10 +67,21 @@ function message({ from = leader, ...draft }: Draft): ConsensusMessage {
     blockHash: draft.blockHash ?? null,
     block: draft.block ?? null,
     justify: draft.justify ?? null,
+    proof: draft.proof ?? null,
+    timeout: draft.timeout ?? null,
     networkId: NETWORK,
   };
   const signature = sign(seeds.get(toHex(from))!, consensusSignBytes(unsigned));
   return { ...unsigned, address: from, signature };
+}
+
+/** All four have entered a round of height 1. */
+function timeoutFor(round: number): Uint8Array {
+  const entries = set.list.map(({ address }) => {
+    const { signature } = message({ from: address, step: STEP_NEWROUND, round });
+    return { address, justifyHash: new Uint8Array(), signature };
+  });
+  return encodeTimeoutCertificate({ height: 1n, round, entries });
 }
 
 function vote(from: Uint8Array, at: number, hash: Uint8Array, round = 0): ConsensusMessage {
@@ -116,7 +130,6 @@ class Harness {
     const settings: Settings = {
       networkId: NETWORK,
       self,
-      validators: set,
       blockInterval_ms: 500,
       emptyBlockInterval_ms: 1_000,
       maxBlockBytes: 10_000,
@@ -124,8 +137,18 @@ class Harness {
       timeoutCap_ms: 60_000,
       resend_ms: 500,
       maxClockDrift_ms: 5_000,
+      election: 'round_robin',
     };
-    const tip = { height: 0n, blockHash: GENESIS, stateHash: GENESIS, timestamp_ms: 0n, commitQc: null };
+    const list = [...set.list];
+    const tip = {
+      height: 0n,
+      blockHash: GENESIS,
+      stateHash: GENESIS,
+      timestamp_ms: 0n,
+      commitQc: null,
+      voters: list,
+      validators: list,
+    };
     const safety = { height: 0n, round: 0, step: 0, prepareQc: null, lockedQc: null, ...record };
     const begun = begin({ settings, rules: hotpokt, tip, record: safety, manual: false, mempool: 0 }, NOW_MS);
     this.state = begun.state;
@@ -173,7 +196,7 @@ class Harness {
       const code = this.execute();
       return this.input(code ? { kind: 'failed', id, code, message: '' } : { kind: 'executed', id });
     }
-    if (ask.kind === 'commit') return this.input({ kind: 'committed', id });
+    if (ask.kind === 'commit') return this.input({ kind: 'committed', id, validators: [...set.list] });
     if (ask.kind === 'load') return this.input({ kind: 'block', id, block: null });
     if (ask.kind === 'propose') return this.input({ kind: 'proposed', id, block: block().bytes });
   }
@@ -181,7 +204,8 @@ class Harness {
 
 function prepare({ bytes, hash }: { bytes: Uint8Array; hash: Uint8Array }, round = 0, justify?: Uint8Array) {
   const from = leaderOf(set, 1n, round).address;
-  return message({ from, round, step: STEP_PREPARE, block: bytes, blockHash: hash, ...(justify && { justify }) });
+  const rest = { ...(justify && { justify }), ...(round > 0 && { timeout: timeoutFor(round) }) };
+  return message({ from, round, step: STEP_PREPARE, block: bytes, blockHash: hash, ...rest });
 }
 
 function certified(at: number, hash: Uint8Array, justify = certificate(at - 1, hash)): ConsensusMessage {
@@ -193,7 +217,7 @@ test('a replica votes step by step, once each, and commits on DECIDE', () => {
   const proposed = block();
   node.take(prepare(proposed));
   for (const at of [STEP_PRECOMMIT, STEP_COMMIT, STEP_DECIDE]) node.take(certified(at, proposed.hash));
-  for (const at of [STEP_PREPARE, STEP_PRECOMMIT, STEP_COMMIT]) assert.equal(node.votes(at).length, 1);
+  for (const at of [STEP_PREPARE, STEP_PRECOMMIT, STEP_COMMIT]) assert.equal(new Set(node.votes(at)).size, 1);
   assert.equal(node.state.height, 2n);
   assert.equal(toHex(node.state.tip.blockHash), toHex(proposed.hash));
   assert.equal(node.proposals(STEP_NEWROUND).length, 2);
@@ -401,7 +425,7 @@ test('answers to nobody change nothing', () => {
   const node = new Harness(replica!);
   const before = node.sent.length;
   node.input({ kind: 'signed', id: 9_999, signature: new Uint8Array(64) });
-  node.input({ kind: 'committed', id: 9_999 });
+  node.input({ kind: 'committed', id: 9_999, validators: [] });
   node.input({ kind: 'timer', timer: 'view', token: 9_999 });
   assert.equal(node.sent.length, before);
   assert.ok(node.reasons().includes('late_answer'));

@@ -1,6 +1,7 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { STEP_NEWROUND } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
+import { validatorSet } from '../../chain/validators.ts';
 import { nextSource, others, searched } from './blocks.ts';
 import { catchUp, fetched, refused } from './catchup.ts';
 import { certify } from './certificates.ts';
@@ -56,11 +57,14 @@ export function initialState(start: Start, now_ms: number): State {
   const { settings, rules, tip, manual, mempool } = start;
   const height = tip.height + 1n;
   const selfHex = toHex(settings.self);
+  const validators = validatorSet(tip.validators);
   return {
     settings,
     rules,
     selfHex,
-    isValidator: settings.validators.byAddress(selfHex) !== undefined,
+    voters: validatorSet(tip.voters),
+    validators,
+    isValidator: validators.byAddress(selfHex) !== undefined,
     now_ms,
     out: [],
     nextNumber: 1,
@@ -70,7 +74,7 @@ export function initialState(start: Start, now_ms: number): State {
     timers: new Map(),
     tip,
     height,
-    view: newView(settings, height, 0, now_ms),
+    view: newView({ settings, validators, selfHex, height, now_ms }, 0),
     prepareQc: null,
     lockedQc: null,
     decided: null,
@@ -81,6 +85,9 @@ export function initialState(start: Start, now_ms: number): State {
     rounds: new Map(),
     buffer: new Map(),
     verified: new Map(),
+    commitVotes: new Map(),
+    statements: new Map(),
+    accused: new Map(),
     lastDecide: null,
     mempool,
     manual,
@@ -134,12 +141,15 @@ function answered(s: State, input: Answer) {
   switch (input.kind) {
     case 'signed':
       return signed(s, input.signature);
+    case 'proved':
+      s.view.proof = input.proof;
+      return;
     case 'proposed':
       return proposed(s, input.block);
     case 'executed':
       return executed(s, question);
     case 'committed':
-      return committed(s);
+      return committed(s, input.validators);
     case 'block':
       if (question.kind === 'load' || question.kind === 'fetchBlock') searched(s, question, input.block);
       return;

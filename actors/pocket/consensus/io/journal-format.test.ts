@@ -22,6 +22,8 @@ const message: fc.Arbitrary<ConsensusMessage> = record({
   blockHash: maybe,
   block: maybe,
   justify: maybe,
+  proof: maybe,
+  timeout: maybe,
   address: bytes,
   signature: bytes,
   networkId: fc.string(),
@@ -39,7 +41,14 @@ const input: fc.Arbitrary<Input> = fc.oneof(
   record({ kind: fc.constant('setManual' as const), manual: fc.boolean() }),
   record({ kind: fc.constant('signed' as const), id, signature: bytes }),
   record({ kind: fc.constant('proposed' as const), id, block: bytes }),
-  record({ kind: fc.constantFrom('executed' as const, 'committed' as const), id }),
+  record({ kind: fc.constant('executed' as const), id }),
+  record({
+    kind: fc.constant('committed' as const),
+    id,
+    validators: fc.array(record({ address: bytes, publicKey: bytes, serviceUrl: fc.string(), power: u64 }), {
+      maxLength: 3,
+    }),
+  }),
   record({ kind: fc.constant('block' as const), id, block: maybe }),
   record({
     kind: fc.constant('blocks' as const),

@@ -1,3 +1,4 @@
+import { MAX_TIMEOUT_CERTIFICATE_BYTES } from '../../chain/sizes.ts';
 import './promise-with-resolvers.ts';
 import type { Connection, PrivateKey, Stream } from '@libp2p/interface';
 import type { Logger } from 'pino';
@@ -8,10 +9,10 @@ import { CodedError, toErrorRecord } from '../../../../runtime/errors.ts';
 import type { Random } from '../../../../runtime/random.ts';
 import type { SignerProtocol } from '../../../host/signer/protocol.ts';
 import { MAX_QC_BYTES } from '../../chain/consensus.ts';
-import type { Genesis } from '../../chain/genesis.ts';
+import { type Genesis, genesisValidators } from '../../chain/genesis.ts';
 import { fromHex, toHex } from '../../chain/hex.ts';
 import { MAX_TRANSACTION_BYTES } from '../../chain/transaction.ts';
-import { type ValidatorSet, validatorSet } from '../../chain/validators.ts';
+import type { ValidatorSet } from '../../chain/validators.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import type { P2pConfig } from '../config.ts';
 import { batchLimits } from '../core/batcher.ts';
@@ -46,8 +47,8 @@ const MAX_REMEMBERED = 1_024;
 const MAX_QUEUED_MESSAGES = 4_096;
 /** Bytes that may wait: a proposal, and the next one. They are shared between the queues of all peers. */
 const QUEUED_BLOCKS = 2;
-/** A largest message: a block, a QC, and the fields around them. */
-const MESSAGE_OVERHEAD_BYTES = MAX_QC_BYTES + 4_096;
+/** A largest message: a block, a QC, a timeout certificate, and the fields around them. */
+const MESSAGE_OVERHEAD_BYTES = MAX_QC_BYTES + MAX_TIMEOUT_CERTIFICATE_BYTES + 4_096;
 /** A validator says a few messages in each round, and repeats them twice a second. */
 const MESSAGE_RATE = { perSecond: 2_000, burst: 10_000 };
 /** Hellos of one peer: one for each stream and renewal. Each costs a signature check. */
@@ -100,7 +101,7 @@ export class Network {
   private constructor(options: NetworkOptions, events: NetworkEvents) {
     this.#options = options;
     this.#events = events;
-    this.#validators = validatorSet(options.genesis.validators);
+    this.#validators = genesisValidators(options.genesis);
     this.#maxMessageBytes = options.genesis.maxBlockBytes + MESSAGE_OVERHEAD_BYTES;
     this.#metrics = new P2pMetrics(options.metrics, {
       peers: () => this.#sessions.size,

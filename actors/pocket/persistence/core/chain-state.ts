@@ -1,11 +1,13 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { blockHash, type Header } from '../../chain/block.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import type { ValidatorSet } from '../../chain/validators.ts';
 import type { ChangeSet, ReceiptRow } from '../protocol.ts';
-import { accountEntries } from './entries.ts';
+import { accountEntries, actorEntries } from './entries.ts';
 import { completeHeader } from './header.ts';
 import { type StagedBlock, StagingTree } from './staging.ts';
 import type { StateTries } from './tries.ts';
+import type { Validators } from './validators.ts';
 import { isInWindow, type ReplayWindow, type WindowEntry, windowEntries } from './window.ts';
 
 /** The last committed block. */
@@ -14,6 +16,9 @@ export interface TipState {
   readonly hash: Uint8Array;
   readonly commitQc: Uint8Array | null;
   readonly tries: StateTries;
+  readonly validators: Validators;
+  /** Who decided this block. */
+  readonly voters: ValidatorSet;
 }
 
 /** A block as its proposer or its executor hands it over. */
@@ -29,6 +34,8 @@ export interface StateView {
   readonly header: Header;
   readonly hash: Uint8Array;
   readonly tries: StateTries;
+  readonly validators: Validators;
+  readonly voters: ValidatorSet;
   /** Amounts that are not yet in the database, by hex address. */
   readonly overlay: ReturnType<StagingTree['lookUp']>;
 }
@@ -83,20 +90,22 @@ export class ChainState {
       account: accountEntries(changes.accounts),
       pool: accountEntries(changes.pools),
       transactions: windowEntries(height, this.#expiredBy(parent, height), added),
+      ...actorEntries(changes),
     });
     try {
+      const validators = parent.validators.after(changes);
       const header = completeHeader(executed.header, {
         height,
         networkId: this.#tip.header.networkId,
         prevStateHash: parent.header.stateHash,
         stateHash: tries.stateHash,
         stateTreeHashes: tries.treeHashes,
-        // No transaction changes the set of validators yet: it is that of the parent.
-        valSetHash: parent.header.nextValSetHash,
-        nextValSetHash: parent.header.nextValSetHash,
+        valSetHash: parent.validators.hash,
+        nextValSetHash: validators.hash,
         transactions,
       });
-      return { header, hash: blockHash(header), transactions, changes, receipts, tries };
+      const voters = parent.validators.active;
+      return { header, hash: blockHash(header), transactions, changes, receipts, tries, validators, voters };
     } catch (error) {
       tries.release();
       throw error;
@@ -118,9 +127,9 @@ export class ChainState {
 
   /** The block above the tip is durable now. Drops the other branches, and the state before. */
   commit(block: StagedBlock, commitQc: Uint8Array): void {
-    const { header, hash, tries } = block;
+    const { header, hash, tries, validators, voters } = block;
     const before = this.#tip.tries;
-    this.#tip = { header, hash, tries, commitQc };
+    this.#tip = { header, hash, tries, commitQc, validators, voters };
     this.#window.add(header.height, windowOf(block.receipts, block.transactions));
     this.#window.advance(header.height);
     const dropped = this.#staging.settle(hash).map((staged) => staged.tries);

@@ -3,8 +3,8 @@ import type { TrieEntry } from '../../../../wasm/trie.ts';
 import { encodeAccount } from '../../chain/account.ts';
 import { ACTOR_APP, ACTOR_FISHERMAN, ACTOR_SERVICER, type Actor, encodeActor } from '../../chain/actor.ts';
 import { encodeParam } from '../../chain/params.ts';
-import type { AccountRow } from '../protocol.ts';
-import type { TreeName } from './tries.ts';
+import type { AccountRow, ChangeSet } from '../protocol.ts';
+import type { TreeChanges, TreeName } from './tries.ts';
 
 /** A governance parameter as it is stored: `height` is that of its last change. */
 export interface ParamRow {
@@ -20,6 +20,20 @@ export function accountEntries(rows: readonly AccountRow[]): TrieEntry[] {
 
 export function actorEntry(actor: Actor): TrieEntry {
   return { key: actor.address, value: encodeActor(actor) };
+}
+
+/** What changes in the tries of the actors. */
+export function actorEntries(changes: Pick<ChangeSet, 'actors' | 'removedActors'>): TreeChanges {
+  const entries: TreeChanges = {};
+  const add = (type: number, entry: TrieEntry) => {
+    const tree = actorTree(type);
+    const list = entries[tree] ?? [];
+    list.push(entry);
+    entries[tree] = list;
+  };
+  for (const actor of changes.actors) add(actor.type, actorEntry(actor));
+  for (const { type, address } of changes.removedActors) add(type, { key: address, value: null });
+  return entries;
 }
 
 export function actorTree(type: number): TreeName {

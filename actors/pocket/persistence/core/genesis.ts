@@ -1,11 +1,10 @@
 import { sha256 } from '../../../../wasm/hash.ts';
-import type { TrieEntry } from '../../../../wasm/trie.ts';
 import type { Actor } from '../../chain/actor.ts';
 import { BLOCK_VERSION, blockHash, bodyRoot, type Header } from '../../chain/block.ts';
-import { type Genesis, genesisJson } from '../../chain/genesis.ts';
-import { validatorSet, validatorSetHash } from '../../chain/validators.ts';
-import { accountEntries, actorEntry, actorTree, paramEntries } from './entries.ts';
-import { StateTries, type TreeName } from './tries.ts';
+import { type Genesis, genesisJson, genesisValidators } from '../../chain/genesis.ts';
+import { validatorSetHash } from '../../chain/validators.ts';
+import { accountEntries, actorEntries, paramEntries } from './entries.ts';
+import { StateTries } from './tries.ts';
 
 /** Block 0 and the state that it stands for. */
 export interface GenesisBlock {
@@ -23,7 +22,7 @@ export interface GenesisBlock {
 export function genesisBlock(genesis: Genesis): GenesisBlock {
   const json = genesisJson(genesis);
   const tries = genesisTries(genesis);
-  const validators = validatorSetHash(validatorSet(genesis.validators));
+  const validators = validatorSetHash(genesisValidators(genesis));
   const none = new Uint8Array();
   const header: Header = {
     height: 0n,
@@ -48,15 +47,10 @@ export function genesisActors(genesis: Genesis): Actor[] {
 }
 
 function genesisTries(genesis: Genesis): StateTries {
-  const actors = new Map<TreeName, TrieEntry[]>();
-  for (const actor of genesisActors(genesis)) {
-    const tree = actorTree(actor.type);
-    actors.set(tree, [...(actors.get(tree) ?? []), actorEntry(actor)]);
-  }
   return StateTries.empty().update({
     account: accountEntries(genesis.accounts),
     pool: accountEntries(genesis.pools),
     params: paramEntries([...genesis.params].map(([name, value]) => ({ name, value, height: 0n }))),
-    ...Object.fromEntries(actors),
+    ...actorEntries({ actors: genesisActors(genesis), removedActors: [] }),
   });
 }

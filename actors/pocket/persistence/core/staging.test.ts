@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { BLOCK_VERSION } from '../../chain/block.ts';
+import { testValidators } from '../../chain/testing.ts';
 import { type StagedBlock, StagingTree } from './staging.ts';
 import { StateTries } from './tries.ts';
+import { Validators } from './validators.ts';
+
+const validators = Validators.of({ weight: 'validator', limit: 4 }, testValidators(1));
 
 const none = new Uint8Array();
 const hash = (number: number): Uint8Array => new Uint8Array(32).fill(number);
@@ -27,9 +31,16 @@ function block(number: number, parent: number, amount?: bigint): StagedBlock {
     },
     hash: hash(number),
     transactions: [],
-    changes: { accounts: amount === undefined ? [] : [{ address: Buffer.from(key, 'hex'), amount }], pools: [] },
+    changes: {
+      accounts: amount === undefined ? [] : [{ address: Buffer.from(key, 'hex'), amount }],
+      pools: [],
+      actors: [],
+      removedActors: [],
+    },
     receipts: [],
     tries: StateTries.empty(),
+    validators,
+    voters: validators.active,
   };
 }
 

@@ -1,8 +1,10 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import type { Header } from '../../chain/block.ts';
 import { toHex } from '../../chain/hex.ts';
+import type { ValidatorSet } from '../../chain/validators.ts';
 import type { ChangeSet, ReceiptRow } from '../protocol.ts';
 import type { StateTries } from './tries.ts';
+import type { Validators } from './validators.ts';
 
 /** Heights that may be staged above the tip: consensus needs one, block sync a few. */
 const MAX_DEPTH = 16n;
@@ -18,6 +20,10 @@ export interface StagedBlock {
   readonly changes: ChangeSet;
   readonly receipts: readonly ReceiptRow[];
   readonly tries: StateTries;
+  /** Of the state after it. */
+  readonly validators: Validators;
+  /** Who decides it. */
+  readonly voters: ValidatorSet;
 }
 
 /** A staged block with what makes lookups in it quick. */

@@ -1,12 +1,12 @@
 import { CodedError } from '../../../../runtime/errors.ts';
-import type { TrieEntry } from '../../../../wasm/trie.ts';
 import type { Actor } from '../../chain/actor.ts';
 import { decodeHeader } from '../../chain/block.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import type { TipState } from '../core/chain-state.ts';
-import { accountEntries, actorEntry, actorTree, type ParamRow, paramEntries } from '../core/entries.ts';
+import { accountEntries, actorEntries, type ParamRow, paramEntries } from '../core/entries.ts';
 import { differingTrees } from '../core/header.ts';
-import { StateTries, type TreeName } from '../core/tries.ts';
+import { StateTries } from '../core/tries.ts';
+import { type ValidatorRules, Validators } from '../core/validators.ts';
 import { isInWindow, ReplayWindow, type WindowEntry, windowEntries } from '../core/window.ts';
 import type { AccountRow } from '../protocol.ts';
 import type { Transaction } from './database.ts';
@@ -29,6 +29,8 @@ interface ActorRow {
   paused_height: bigint;
   unstaking_height: bigint;
   output_address: Uint8Array;
+  missed_blocks: bigint;
+  punished_height: bigint;
 }
 
 /** SHA-256 of the genesis file this schema was made from; null if it is empty. */
@@ -39,12 +41,14 @@ export async function readGenesisHash(tx: Transaction): Promise<Uint8Array | nul
 
 /**
  * Reads the last block and rebuilds its state from the latest rows.
+ * @param rules who of the validators decide
  * @param windowBlocks how far ahead a transaction's last height may lie
  * @throws STATE_CORRUPT
  */
 export async function loadState(
   tx: Transaction,
   windowBlocks: number,
+  rules: ValidatorRules,
 ): Promise<{ tip: TipState; window: ReplayWindow }> {
   const [block] = await tx()<BlockRow[]>`select hash, header, commit_qc from block order by height desc limit 1`;
   if (block === undefined) throw new CodedError('STATE_CORRUPT', 'the database has a genesis but no block');
@@ -57,13 +61,21 @@ export async function loadState(
   ] as const) {
     for await (const rows of latestBalances(tx, table)) tries = tries.advance({ [tree]: accountEntries(rows) });
   }
-  tries = tries.advance({ ...(await actorEntries(tx)), params: paramEntries(await latestParams(tx)) });
+  const actors = await actorsAt(tx, header.height);
+  tries = tries.advance({
+    ...actorEntries({ actors, removedActors: [] }),
+    params: paramEntries(await latestParams(tx)),
+  });
   for await (const entries of windowRows(tx, header.height, BigInt(windowBlocks))) {
     tries = tries.advance({ transactions: windowEntries(header.height, [], entries) });
     window.add(header.height, entries);
   }
   requireEqual(header, tries);
-  return { tip: { header, hash: block.hash, commitQc: block.commit_qc, tries }, window };
+  const validators = Validators.of(rules, actors);
+  // Nobody decided genesis: those that it names stand in.
+  const before = header.height > 0n ? Validators.of(rules, await actorsAt(tx, header.height - 1n)) : validators;
+  const tip = { header, hash: block.hash, commitQc: block.commit_qc, tries, validators, voters: before.active };
+  return { tip, window };
 }
 
 function requireEqual(header: TipState['header'], tries: StateTries): void {
@@ -84,19 +96,16 @@ function latestBalances(tx: Transaction, table: 'account' | 'pool'): AsyncIterab
   `.cursor(BATCH_ROWS);
 }
 
-async function actorEntries(tx: Transaction): Promise<Partial<Record<TreeName, TrieEntry[]>>> {
+/** Everyone staked at a height. */
+async function actorsAt(tx: Transaction, height: bigint): Promise<Actor[]> {
   const rows = await tx()<ActorRow[]>`
-    select distinct on (actor_type, address) actor_type, address, public_key, to_json(chains)::text as chains,
-      service_url, staked_amount, paused_height, unstaking_height, output_address
-    from actor order by actor_type desc, address desc, height desc`;
-  const entries: Partial<Record<TreeName, TrieEntry[]>> = {};
-  for (const row of rows) {
-    const tree = actorTree(row.actor_type);
-    const list = entries[tree] ?? [];
-    list.push(actorEntry(actorOf(row)));
-    entries[tree] = list;
-  }
-  return entries;
+    select * from (
+      select distinct on (actor_type, address) actor_type, address, public_key, to_json(chains)::text as chains,
+        service_url, staked_amount, paused_height, unstaking_height, output_address, missed_blocks, punished_height,
+        removed
+      from actor where height <= ${height} order by actor_type desc, address desc, height desc) latest
+    where not removed`;
+  return rows.map(actorOf);
 }
 
 function actorOf(row: ActorRow): Actor {
@@ -110,6 +119,8 @@ function actorOf(row: ActorRow): Actor {
     pausedHeight: row.paused_height,
     unstakingHeight: row.unstaking_height,
     output: row.output_address,
+    missedBlocks: row.missed_blocks,
+    punishedHeight: row.punished_height,
   };
 }
 

@@ -5,6 +5,7 @@ import { type Genesis, parseGenesis } from '../../chain/genesis.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import { ChainState } from '../core/chain-state.ts';
 import { genesisActors, genesisBlock } from '../core/genesis.ts';
+import { validatorRules } from '../core/validators.ts';
 import { type Database, LONG_ATTEMPT_MS, type Transaction } from './database.ts';
 import { loadState, readGenesisHash } from './load-state.ts';
 import { decodeOutcome, deleteProposals, type ProposalRow, readProposals } from './proposals.ts';
@@ -28,7 +29,7 @@ export async function openChain(
       await tx()`set transaction isolation level repeatable read`;
       await tx()`set local statement_timeout = 0`;
       await requireGenesis(tx, genesis, log);
-      return loadState(tx, genesis.txWindowBlocks);
+      return loadState(tx, genesis.txWindowBlocks, validatorRules(genesis));
     },
     LONG_ATTEMPT_MS,
   );

@@ -42,12 +42,6 @@ export async function readHashAt(sql: Sql, height: bigint): Promise<Uint8Array |
   return row?.hash ?? null;
 }
 
-/** Height of a committed block. */
-export async function readHeightOf(sql: Sql, hash: Uint8Array): Promise<bigint | null> {
-  const [row] = await sql<{ height: bigint }[]>`select height from block where hash = ${hash}`;
-  return row?.height ?? null;
-}
-
 /** Canonical bytes of a committed block. */
 export async function readBlock(sql: Sql, hash: Uint8Array): Promise<Uint8Array | null> {
   const [row] = await sql<StoredRow[]>`select height, header, commit_qc from block where hash = ${hash}`;

@@ -4,7 +4,7 @@ import { encodeHeader, type Header } from '../../chain/block.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import type { GenesisBlock } from '../core/genesis.ts';
 import type { StagedBlock } from '../core/staging.ts';
-import type { AccountRow } from '../protocol.ts';
+import type { AccountRow, ActorKey } from '../protocol.ts';
 import { type ColumnValue, type CopyTarget, copyRows } from './copy.ts';
 import type { Transaction } from './database.ts';
 
@@ -38,6 +38,9 @@ const ACTORS: CopyTarget = {
     paused_height: 'int8',
     unstaking_height: 'int8',
     output_address: 'bytea',
+    missed_blocks: 'int8',
+    punished_height: 'int8',
+    removed: 'bool',
   },
 };
 const PARAMS: CopyTarget = { table: 'param', columns: { name: 'text', height: 'int8', value: 'text' } };
@@ -64,9 +67,12 @@ export async function writeBlock(tx: Transaction, block: StagedBlock, commitQc: 
   if (rows.length > 0) await copyRows(tx, TRANSACTIONS, rows);
   await writeBalances(tx, 'account', header.height, changes.accounts);
   await writeBalances(tx, 'pool', header.height, changes.pools);
+  await writeActors(tx, header.height, changes.actors);
+  for (const key of changes.removedActors) await removeActor(tx, header.height, key);
   const gone = await tx()`delete from journal using tx where tx.height = ${header.height} and journal.hash = tx.hash`;
   await tx()`delete from proposal where height <= ${header.height}`;
-  const total = 1 + rows.length + changes.accounts.length + changes.pools.length;
+  const { accounts, pools, actors, removedActors } = changes;
+  const total = 1 + rows.length + accounts.length + pools.length + actors.length + removedActors.length;
   return { written: true, rows: total, unjournaled: gone.count };
 }
 
@@ -81,7 +87,7 @@ export async function writeGenesis(
   await tx()`insert into genesis (hash, json) values (${header.parentHash}, ${genesis.json})`;
   await writeBalances(tx, 'account', 0n, state.accounts);
   await writeBalances(tx, 'pool', 0n, state.pools);
-  await copyRows(tx, ACTORS, state.actors.map(actorRow));
+  await writeActors(tx, 0n, state.actors);
   await copyRows(
     tx,
     PARAMS,
@@ -142,11 +148,30 @@ function transactionRows(block: StagedBlock): ColumnValue[][] {
   ]);
 }
 
-function actorRow(actor: Actor): ColumnValue[] {
+async function writeActors(tx: Transaction, height: bigint, actors: readonly Actor[]): Promise<void> {
+  if (actors.length === 0) return;
+  await copyRows(
+    tx,
+    ACTORS,
+    actors.map((actor) => actorRow(height, actor)),
+  );
+}
+
+/** From this height on there is no such actor: a row says so, as rows are only ever inserted. */
+async function removeActor(tx: Transaction, height: bigint, { type, address }: ActorKey): Promise<void> {
+  await tx()`
+    insert into actor (actor_type, address, height, public_key, chains, service_url, staked_amount, paused_height,
+      unstaking_height, output_address, missed_blocks, punished_height, removed)
+    select actor_type, address, ${height}, public_key, chains, service_url, 0, paused_height, unstaking_height,
+      output_address, missed_blocks, punished_height, true
+    from actor where actor_type = ${type} and address = ${address} order by height desc limit 1`;
+}
+
+function actorRow(height: bigint, actor: Actor): ColumnValue[] {
   return [
     actor.type,
     actor.address,
-    0n,
+    height,
     actor.publicKey,
     actor.chains,
     actor.serviceUrl,
@@ -154,5 +179,8 @@ function actorRow(actor: Actor): ColumnValue[] {
     actor.pausedHeight,
     actor.unstakingHeight,
     actor.output,
+    actor.missedBlocks,
+    actor.punishedHeight,
+    false,
   ];
 }

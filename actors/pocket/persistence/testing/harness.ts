@@ -181,6 +181,8 @@ export function draft(
     changes: {
       accounts: payments.map(({ to, balance }) => ({ address: to, amount: balance })),
       pools: [{ address: POOL_DAO, amount: height * 10n }],
+      actors: [],
+      removedActors: [],
     },
     receipts: payments.map((payment, index) => receiptOf(payment, transactions[index] as Uint8Array)),
   };

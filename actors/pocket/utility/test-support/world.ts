@@ -3,7 +3,9 @@ import { CodedError } from '../../../../runtime/errors.ts';
 import type { ReplyOf, RequestOf } from '../../../../runtime/protocol.ts';
 import { type HostedActor, SingleThreadHost } from '../../../../runtime/single-thread.ts';
 import { sha256 } from '../../../../wasm/hash.ts';
+import type { Actor } from '../../chain/actor.ts';
 import { blockHash, decodeHeader, encodeHeader } from '../../chain/block.ts';
+import { encodeQc, STEP_COMMIT } from '../../chain/consensus.ts';
 import { parseGenesis } from '../../chain/genesis.ts';
 import { equalBytes, fromHex, toHex } from '../../chain/hex.ts';
 import { transactionHash } from '../../chain/transaction.ts';
@@ -30,6 +32,7 @@ interface State {
 /** What persistence does, in memory; it outlives the actors, as a database does. */
 export class Store {
   tip: State;
+  readonly validators: Actor[];
   readonly states = new Map<string, State>();
   readonly journal = new Map<string, { number: bigint; bytes: Uint8Array }>();
   journalWrites = 0;
@@ -39,7 +42,8 @@ export class Store {
   #journaled = 0n;
 
   constructor(genesis: string) {
-    const { accounts, pools } = parseGenesis(genesis);
+    const { accounts, pools, validators } = parseGenesis(genesis);
+    this.validators = validators;
     const byAddress = (rows: AccountRow[]) => new Map(rows.map(({ address, amount }) => [toHex(address), amount]));
     this.tip = {
       height: 0n,
@@ -90,7 +94,9 @@ export class Store {
     if (header.stateHash.length > 0 && !equalBytes(header.stateHash, computed)) {
       throw new CodedError('STATE_HASH_MISMATCH', 'another state');
     }
-    const complete = { ...header, stateHash: computed, stateTreeHashes: [{ name: 'account', root: computed }] };
+    // No transaction here changes the validators.
+    const set = { valSetHash: VALIDATORS_HASH, nextValSetHash: VALIDATORS_HASH };
+    const complete = { ...header, ...set, stateHash: computed, stateTreeHashes: [{ name: 'account', root: computed }] };
     const hash = blockHash(complete);
     this.states.set(toHex(hash), { ...state, hash });
     return { header: encodeHeader(complete), blockHash: hash };
@@ -127,6 +133,8 @@ export class Store {
   }
 }
 
+const VALIDATORS_HASH = sha256(new TextEncoder().encode('validators'));
+
 function stateHash({ accounts, pools, replayed }: Omit<State, 'hash'>): Uint8Array {
   const rows = (map: ReadonlyMap<string, bigint>) => [...map].filter(([, n]) => n > 0n).sort();
   return sha256(new TextEncoder().encode(String([rows(accounts), '|', rows(pools), '|', [...replayed].sort()])));
@@ -142,9 +150,18 @@ function persistenceOf(store: Store) {
       ask: {
         tip: () => {
           const { height, hash, timestamp_ms } = store.tip;
-          return { height, blockHash: hash, stateHash: stateHash(store.tip), timestamp_ms, commitQc: null };
+          return {
+            height,
+            blockHash: hash,
+            stateHash: stateHash(store.tip),
+            timestamp_ms,
+            commitQc: null,
+            voters: [],
+            validators: [],
+          };
         },
         read: (question) => store.read(question),
+        validators: () => ({ actors: store.validators, voters: store.validators.map(({ address }) => address) }),
         stage: (question) => store.stage(question),
         commit: ({ blockHash }) => {
           const { height, hash, timestamp_ms, staged } = store.commit(blockHash);
@@ -156,8 +173,9 @@ function persistenceOf(store: Store) {
             hashes: staged!.receipts.map((receipt) => receipt.hash),
             replayKeys: staged!.receipts.map((receipt) => receipt.replayKey),
             accounts: staged!.changes.accounts,
+            validators: null,
           });
-          return { height };
+          return { height, validators: [] };
         },
         block: () => ({ block: null }),
         blocks: () => ({ blocks: [] }),
@@ -230,10 +248,16 @@ export class World {
         height: height + 1n,
         timestamp_ms: timestamp_ms + 500n,
         proposer,
-        quorumCertificate: height === 0n ? new Uint8Array() : new Uint8Array([1, 2, 3]),
+        quorumCertificate: height === 0n ? new Uint8Array() : this.#certificate(hash, height),
         ...rest,
       }),
     );
+  }
+
+  /** A commit QC of all validators, with signatures that nobody here looks at. */
+  #certificate(blockHash: Uint8Array, height: bigint): Uint8Array {
+    const signatures = this.store.validators.map(({ address }) => ({ address, signature: new Uint8Array(64).fill(1) }));
+    return encodeQc({ height, round: 0, step: STEP_COMMIT, blockHash, signatures });
   }
 
   commit(hash: Uint8Array): Promise<object> {

@@ -1,5 +1,6 @@
 import { initial } from './001-initial.ts';
+import { validators } from './002-validators.ts';
 import type { Migration } from './migration.ts';
 
 /** All steps in order. Add at the end; never change one that was released. */
-export const MIGRATIONS: readonly Migration[] = [initial];
+export const MIGRATIONS: readonly Migration[] = [initial, validators];
