@@ -4,6 +4,7 @@ import { actorCommand } from './actor-command.ts';
 import { keysCommand } from './keys-command.ts';
 import { localnetCommand } from './localnet-command.ts';
 import { queryCommand } from './query-command.ts';
+import { signerCommand } from './signer-command.ts';
 import { startCommand } from './start.ts';
 import { usageText } from './terminal.ts';
 import { version } from './version.ts';
@@ -26,7 +27,15 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage. Errors begin with a stable code.
 `,
     );
-  const commands = [startCommand(), localnetCommand(), actorCommand(), keysCommand(), accountCommand(), queryCommand()];
+  const commands = [
+    startCommand(),
+    localnetCommand(),
+    actorCommand(),
+    signerCommand(),
+    keysCommand(),
+    accountCommand(),
+    queryCommand(),
+  ];
   for (const command of commands) potoroo.addCommand(command);
   inheritAll(potoroo);
   return potoroo;

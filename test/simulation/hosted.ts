@@ -53,7 +53,7 @@ export class HostedValidator {
     const journal = join(home, 'consensus', 'journal');
     const own: { signer: SignerStart; consensus: ConsensusStart } = {
       signer: {
-        signer: { key_file: path, record_file: join(home, 'record') },
+        signer: { key_file: path, record_file: join(home, 'record'), remote: '', remote_key_file: '' },
         networkId: NETWORK_ID,
         validators: validators.list,
       },

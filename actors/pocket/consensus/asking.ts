@@ -19,8 +19,8 @@ export interface Peers {
   readonly p2p: Peer<P2pProtocol>;
 }
 
-/** A peer that restarts or is full: it passes, and every ask here may be repeated. */
-const TRANSIENT = new Set(['ACTOR_RESTARTED', 'MAILBOX_FULL', 'DEADLINE_EXCEEDED']);
+/** A peer that restarts or is full, a signer elsewhere that is away: it passes, and every ask here may be repeated. */
+const TRANSIENT = new Set(['ACTOR_RESTARTED', 'MAILBOX_FULL', 'DEADLINE_EXCEEDED', 'SIGNER_UNREACHABLE']);
 /** A restarted actor answers after some 40 ms. */
 const FIRST_DELAY_MS = 25;
 const LAST_DELAY_MS = 1_000;
