@@ -78,9 +78,9 @@ async function count(metric: Pick<Counter<string> | Gauge<string>, 'get'>, label
   return wanted.reduce((sum, { value }) => sum + value, 0);
 }
 
-/** All but a cache, and what the last input led to. */
-function comparable({ verified, out, ...own }: State) {
-  return own;
+/** All but a cache, and what the last input led to. Sets are their lists: each has a function of its own. */
+function comparable({ verified, out, voters, validators, ...own }: State) {
+  return { ...own, voters: voters.list, validators: validators.list };
 }
 
 function trouble(world: World) {
