@@ -44,14 +44,26 @@ export interface Evidence {
 export function evidenceOf(a: ConsensusMessage, b: ConsensusMessage): Evidence | null {
   if (a.networkId !== b.networkId || !equalBytes(a.address, b.address)) return null;
   const [first, second] = [statementOf(a), statementOf(b)];
-  if (first === null || second === null) return null;
-  const ordered =
-    compareBytes(first.blockHash, second.blockHash) < 0 ? { first, second } : { first: second, second: first };
-  const evidence = { ...ordered, address: a.address };
+  return first && second && evidenceBetween(a.address, first, second);
+}
+
+/** The evidence that two statements of one validator give; null where an honest one may have made both. */
+export function evidenceBetween(address: Uint8Array, a: Statement, b: Statement): Evidence | null {
+  const ordered = compareBytes(a.blockHash, b.blockHash) < 0 ? { first: a, second: b } : { first: b, second: a };
+  const evidence = { ...ordered, address };
   return evidenceProblem(evidence) === null ? evidence : null;
 }
 
-function statementOf({ type, height, round, step, blockHash, justify, signature }: ConsensusMessage): Statement | null {
+/** What a message states about a block; null for a NEWROUND. */
+export function statementOf({
+  type,
+  height,
+  round,
+  step,
+  blockHash,
+  justify,
+  signature,
+}: ConsensusMessage): Statement | null {
   if (blockHash === null) return null;
   return { type, height, round, step, blockHash, justifyHash: justify ? sha256(justify) : new Uint8Array(), signature };
 }

@@ -6,20 +6,22 @@ import {
   STEP_NEWROUND,
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
-import { toHex } from '../../chain/hex.ts';
+import { equalBytes, toHex } from '../../chain/hex.ts';
 import { isCommitVote, noteCommitVote } from './attendance.ts';
 import { learn } from './catchup.ts';
 import { certify, isRoundDue } from './certificates.ts';
 import { mayLeadLater, takeProof } from './election.ts';
+import { watch } from './evidence.ts';
 import { receiveNewRound, receiveVote } from './leader.ts';
 import { enterView, noteRound } from './pacemaker.ts';
 import { receiveDecide, receiveProposal } from './replica.ts';
-import { drop, emit, isOpen, placeOf, type State } from './state.ts';
+import { drop, emit, isOpen, placeOf, report, type State } from './state.ts';
 
 /** A message of another validator. What is for later waits, what is over is dropped and counted. */
 export function receive(s: State, message: ConsensusMessage) {
   const sender = toHex(message.address);
-  if (sender === s.selfHex) return drop(s, 'own_key');
+  if (sender === s.selfHex) return receiveOwn(s, message);
+  watch(s, message);
   noteCommitVote(s, message);
   if (message.height < s.height) return receiveLate(s, message);
   if (message.height > s.height) return receiveAhead(s, sender, message);
@@ -29,6 +31,13 @@ export function receive(s: State, message: ConsensusMessage) {
   followCertificate(s, message);
   if (message.round === s.view.round && isOpen(s)) return take(s, message);
   hold(s, sender, message);
+}
+
+/** Nobody sends us our own words: another process has our key, or plays back what we said. */
+function receiveOwn(s: State, { type, height, round, step, signature }: ConsensusMessage) {
+  drop(s, 'own_key');
+  const said = height === s.height && round === s.view.round ? s.view.said.get(placeOf({ type, step })) : null;
+  if (said && !equalBytes(said.signature, signature)) report(s, { fact: 'ownKey', height, round, step });
 }
 
 /** True for what would be dropped anyway: its signature need not be verified. */
