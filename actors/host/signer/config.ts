@@ -26,7 +26,7 @@ export const signerConfigSchema = z.strictObject({
       'Key by which the node and a remote signer know this end of their connection; not the validator key, not the node key. Made on first use, mode 0600',
     ),
 });
-export type SignerConfig = z.infer<typeof signerConfigSchema>;
+type SignerConfig = z.infer<typeof signerConfigSchema>;
 
 /** What the actor is started with. */
 export interface SignerStart {

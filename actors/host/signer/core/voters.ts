@@ -6,7 +6,7 @@ import { type Validator, type ValidatorSet, validatorSet, validatorSetHash } fro
 import type { ShownHeader, Voter } from '../protocol.ts';
 
 /** Who decides the heights from one on, until the next set. */
-export interface VoterSet {
+interface VoterSet {
   readonly from: bigint;
   readonly set: ValidatorSet;
 }

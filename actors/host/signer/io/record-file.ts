@@ -239,7 +239,7 @@ function checkOwner(path: string, found: RecordOwner, wanted: RecordOwner): void
 function corruptError(path: string): CodedError {
   return new CodedError(
     'SIGNER_RECORD_CORRUPT',
-    `Both copies in ${path} are damaged, so it is unknown what this key has signed. Check the disk, and either retire this validator key, or, if you know that no block was signed with it since a backup of this very file, restore that backup. Do not delete the file.`,
+    `Both copies in ${path} are damaged, so it is unknown what this key has signed. Check the disk, and either retire this validator key, or, if you know that no block was signed with it since a backup of this very file, restore that backup and run \`potoroo signer accept\`. Do not delete the file.`,
     { path },
   );
 }
