@@ -258,20 +258,17 @@ class Persistence {
     this.#restoring = true;
     try {
       const { tip, window } = await this.#snapshots.restore(deadline_ms);
-      const before = this.#chain;
+      this.#chain.release();
       this.#chain = new ChainState(tip, window, proofLimits(this.#context.config));
       this.#cache = new BalanceCache();
-      before.release();
-      await this.#journal.count(deadline_ms);
-      this.#measure();
     } finally {
       this.#restoring = false;
     }
-    const { validators, ...tip } = this.tip();
-    const { height, blockHash: hash, stateHash, timestamp_ms } = tip;
-    const block = { height, blockHash: hash, stateHash, timestamp_ms };
-    this.#context.emit('committed', { ...block, hashes: [], replayKeys: [], accounts: [], validators }, trace);
-    return { ...tip, validators };
+    const { voters, commitQc, ...block } = this.tip();
+    this.#context.emit('committed', { ...block, hashes: [], replayKeys: [], accounts: [] }, trace);
+    await this.#journal.count(deadline_ms);
+    this.#measure();
+    return { ...block, voters, commitQc };
   }
 
   async stop(): Promise<void> {

@@ -54,7 +54,10 @@ export interface Tip {
   timestamp_ms: bigint;
   /** Canonical bytes of the commit QC; null for genesis. */
   commitQc: Uint8Array | null;
-  /** Who decided this block. Of genesis, which nobody decided, those that decide height 1. */
+  /**
+   * Who decided this block. Of genesis, which nobody decided, those that decide height 1. Without service URLs where the
+   * chain began with this block, from a snapshot.
+   */
   voters: Validator[];
   /** Who decides the next height: a change that a block makes to the set counts from the block after it. */
   validators: Validator[];
