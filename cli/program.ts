@@ -6,6 +6,7 @@ import { localnetCommand } from './localnet-command.ts';
 import { queryCommand } from './query-command.ts';
 import { startCommand } from './start.ts';
 import { usageText } from './terminal.ts';
+import { validatorCommand } from './validator-command.ts';
 import { version } from './version.ts';
 
 /** The whole command line as data: it is run from here, and documented from here. */
@@ -26,7 +27,10 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage. Errors begin with a stable code.
 `,
     );
-  const commands = [startCommand(), localnetCommand(), actorCommand(), keysCommand(), accountCommand(), queryCommand()];
+  const commands = [
+    ...[startCommand(), localnetCommand(), actorCommand(), keysCommand()],
+    ...[accountCommand(), validatorCommand(), queryCommand()],
+  ];
   for (const command of commands) potoroo.addCommand(command);
   inheritAll(potoroo);
   return potoroo;
