@@ -7,6 +7,7 @@ import { queryCommand } from './query-command.ts';
 import { signerCommand } from './signer-command.ts';
 import { startCommand } from './start.ts';
 import { usageText } from './terminal.ts';
+import { validatorCommand } from './validator-command.ts';
 import { verifyCommand } from './verify-command.ts';
 import { version } from './version.ts';
 
@@ -35,6 +36,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Errors begin with a stable code.
     signerCommand(),
     keysCommand(),
     accountCommand(),
+    validatorCommand(),
     queryCommand(),
     verifyCommand(),
   ];
