@@ -72,8 +72,19 @@ export const CHAIN_ERRORS = {
   RELAY_ESTIMATE_INVALID: 'A number of relays to aim at, or an estimate of how many there are, is not above 0.',
 
   STATE_MALFORMED: 'A value for the state tries has a field of the wrong form.',
+  STATE_NOT_CANONICAL: 'The bytes are a value of a state trie, but not in its one canonical encoding.',
+  STATE_TOO_LARGE: 'The bytes are longer than any value of a state trie.',
+
+  SNAPSHOT_MALFORMED:
+    'The bytes are not a part of a snapshot, or a field has the wrong form: fetch the snapshot from another peer.',
+  SNAPSHOT_NOT_CANONICAL: 'The bytes are a part of a snapshot, but not in its one canonical encoding.',
+  SNAPSHOT_TOO_LARGE: 'The part of a snapshot is larger than one may be.',
+  SNAPSHOT_VERSION_UNSUPPORTED: 'The snapshot is of a version that this node does not know: upgrade the node.',
 
   VALIDATORS_INVALID: 'A validator set is empty, too large, or has two validators with one address.',
+  VALIDATORS_MALFORMED: 'The bytes are not a validator set, or a field of it has the wrong form.',
+  VALIDATORS_NOT_CANONICAL: 'The bytes are a validator set, but not in its one canonical encoding.',
+  VALIDATORS_TOO_LARGE: 'The validator set is larger than one may be.',
   GENESIS_INVALID:
     'The genesis file has a wrong entry; the message names its path, its value and what to write instead.',
   GENESIS_DUPLICATE_ADDRESS: 'An address stands twice in one list of the genesis file.',
