@@ -14,6 +14,7 @@ import {
   isSnapshotChunk,
   MAX_SNAPSHOT_CHUNK_BYTES,
   MAX_SNAPSHOT_CHUNKS,
+  MAX_SNAPSHOT_MANIFEST_BYTES,
   SNAPSHOT_CHUNK_FRAME_BYTES,
   SNAPSHOT_TREES,
   type SnapshotChunkInfo,
@@ -107,6 +108,9 @@ describe('a snapshot', () => {
     }
     const most = encodeSnapshotManifest({ ...parts, chunks: Array<SnapshotChunkInfo>(MAX_SNAPSHOT_CHUNKS).fill(info) });
     assert.equal(decodeSnapshotManifest(most).chunks.length, MAX_SNAPSHOT_CHUNKS);
+    assert.throws(() => decodeSnapshotManifest(new Uint8Array(MAX_SNAPSHOT_MANIFEST_BYTES + 1)), {
+      code: 'SNAPSHOT_TOO_LARGE',
+    });
     for (const list of [[], [new Uint8Array()], [new Uint8Array(MAX_VALUE_BYTES + 1)]]) {
       assert.throws(() => encodeSnapshotChunk({ tree: 'val', values: list }), named('values'));
     }

@@ -12,6 +12,15 @@ export const databaseConfigSchema = z.strictObject({
     .default('potoroo')
     .describe('Schema that holds the chain; one node per schema'),
   pool_size: z.int().min(2).max(50).default(4).describe('Connections for writing blocks and reading state'),
+  snapshot_interval_blocks: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(1_000)
+    .describe(
+      'Every so many blocks the state is written to snapshots/ in the home, from where nodes far behind fetch it. The last ' +
+        'two are kept: about 60 bytes an account each. 0: never',
+    ),
 });
 type DatabaseConfig = z.infer<typeof databaseConfigSchema>;
 
@@ -21,4 +30,6 @@ export interface PersistenceStart {
   database: DatabaseConfig;
   /** Text of the genesis file. */
   genesis: string;
+  /** Directory of the snapshots, absolute. */
+  snapshots: string;
 }

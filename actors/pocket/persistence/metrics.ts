@@ -17,6 +17,11 @@ export interface PersistenceMetrics {
   readonly cacheLookups: Counter<'result'>;
   readonly trieLeaves: Gauge<'tree'>;
   readonly retries: Counter;
+  readonly snapshotHeight: Gauge;
+  readonly snapshotBytes: Gauge;
+  readonly snapshotSeconds: Gauge;
+  readonly snapshotFailures: Counter;
+  readonly restoreSeconds: Gauge;
 }
 
 export function persistenceMetrics(registry: Registry): PersistenceMetrics {
@@ -63,5 +68,13 @@ export function persistenceMetrics(registry: Registry): PersistenceMetrics {
       'retries',
       'Database work repeated because the connection was lost; rising means an unsteady server',
     ),
+    snapshotHeight: gauge('snapshot_height', 'Height of the last snapshot that this life of the actor made; 0: none'),
+    snapshotBytes: gauge('snapshot_bytes', 'Size of the last snapshot that was made'),
+    snapshotSeconds: gauge('snapshot_seconds', 'Time that the last snapshot took to make, pauses for blocks included'),
+    snapshotFailures: counter(
+      'snapshot_failures',
+      'Snapshots that could not be made; the log says why. Peers far behind miss them, this node does not',
+    ),
+    restoreSeconds: gauge('restore_seconds', 'Time that it took to put a snapshot in the place of the chain; 0: never'),
   };
 }

@@ -6,7 +6,7 @@ export const RPC_ERRORS = {
   BAD_HTTP: 'The bytes on the connection are not HTTP, or headers are too large (400, 431).',
   REQUEST_TIMEOUT: 'The request was not received in time (408).',
   ROUTE_NOT_FOUND: 'No such path or method (404). See /v1/openapi.json.',
-  BLOCK_NOT_FOUND: 'No block is committed at this height yet, or it was pruned (404).',
+  BLOCK_NOT_FOUND: 'No block is committed at this height yet, or this node began above it, with a snapshot (404).',
   TX_NOT_FOUND: 'No committed transaction has this hash (404).',
   PAGE_NOT_FOUND: 'The page lies beyond the last one (404).',
   BODY_TOO_LARGE: 'The body exceeds the limit of the route (413). Send fewer transactions at once.',

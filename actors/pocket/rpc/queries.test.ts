@@ -156,6 +156,35 @@ test('what is not there is a 404 with a code, whatever the height', async () => 
   assert.deepEqual([tx.status, tx.body.code], [404, 'TX_NOT_FOUND']);
 });
 
+test('a node that began with a snapshot says from where on it has blocks and states', async () => {
+  // What restoring a snapshot of height 3 leaves: the header of that block, and nothing from before.
+  await writer`insert into beginning (height, voters) values (3, ${Buffer.of(1)})`;
+  await writer`update block set transactions = null, size_bytes = null where height = 3`;
+  try {
+    const node = await start();
+    const asked = async (route: string, height: number) => {
+      const key = route === 'balance' ? { address: toHex(ALICE) } : {};
+      const { status, body } = await node.post(`/v1/query/${route}`, { height, ...key });
+      return status === 200 ? 200 : `${status} ${body.code} ${/from height (\d+) on/.exec(body.message)?.[1]}`;
+    };
+    for (const height of [1, 2]) assert.equal(await asked('balance', height), '404 BLOCK_NOT_FOUND 3');
+    for (const height of [0, 3, 4]) assert.equal(await asked('balance', height), 200);
+    for (const route of ['block', 'block_txs']) {
+      assert.equal(await asked(route, 1), '404 BLOCK_NOT_FOUND 4');
+      assert.equal(await asked(route, 3), '404 BLOCK_NOT_FOUND 4');
+      assert.equal(await asked(route, 4), 200);
+    }
+    const { body } = await node.get('/v1/query/tx_hashes?from=3&to=5');
+    assert.deepEqual(
+      body.map(({ height }: { height: number }) => height),
+      [4, 5],
+    );
+  } finally {
+    await writer`delete from beginning`;
+    await writer`update block set transactions = ${TXS}, size_bytes = 1000 where height = 3`;
+  }
+});
+
 test('the transactions of a block come in pages of either order', async () => {
   const node = await start();
   const page = (part: object) => node.post('/v1/query/block_txs', { height: 4, ...part });

@@ -136,6 +136,12 @@ export class ChainState {
     for (const other of [before, ...dropped]) if (other !== tries) other.release();
   }
 
+  /** Frees the states: another chain has taken the place of this one. */
+  release(): void {
+    for (const { tries } of this.#staging.blocks) tries.release();
+    this.#tip.tries.release();
+  }
+
   /** Replay keys that block `height` on this parent removes from the window. */
   #expiredBy(parent: StateView, height: bigint): Uint8Array[] {
     const last = height - 1n;

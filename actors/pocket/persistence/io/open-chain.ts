@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { CodedError, hasCode } from '../../../../runtime/errors.ts';
 import { decodeBlock } from '../../chain/block.ts';
-import { type Genesis, parseGenesis } from '../../chain/genesis.ts';
+import type { Genesis } from '../../chain/genesis.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import { ChainState } from '../core/chain-state.ts';
 import { genesisActors, genesisBlock } from '../core/genesis.ts';
@@ -18,10 +18,9 @@ import { writeGenesis } from './write-block.ts';
  */
 export async function openChain(
   database: Database,
-  options: { genesis: string; deadline_ms: number; log: Logger },
+  options: { genesis: Genesis; deadline_ms: number; log: Logger },
 ): Promise<ChainState> {
-  const { deadline_ms, log } = options;
-  const genesis = parseGenesis(options.genesis);
+  const { genesis, deadline_ms, log } = options;
   const { tip, window } = await database.transaction(
     deadline_ms,
     async (tx) => {

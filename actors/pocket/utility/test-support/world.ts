@@ -136,6 +136,11 @@ function stateHash({ accounts, pools, replayed }: Omit<State, 'hash'>): Uint8Arr
   return sha256(new TextEncoder().encode(String([rows(accounts), '|', rows(pools), '|', [...replayed].sort()])));
 }
 
+/** Utility has no use for snapshots. */
+function unasked(): never {
+  throw new Error('utility asked for a snapshot');
+}
+
 function persistenceOf(store: Store) {
   return defineActor<typeof persistenceProtocol, object>({
     protocol: persistenceProtocol,
@@ -175,6 +180,13 @@ function persistenceOf(store: Store) {
         },
         block: () => ({ block: null }),
         blocks: () => ({ blocks: [] }),
+        headers: unasked,
+        snapshots: unasked,
+        manifest: unasked,
+        chunk: unasked,
+        restoreBegin: unasked,
+        restoreChunk: unasked,
+        restoreEnd: unasked,
         journal: ({ transactions }) => {
           store.write(transactions);
           return {};
