@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file consensus.proto.
  */
 export const file_consensus: GenFile = /*@__PURE__*/
-  fileDesc("Cg9jb25zZW5zdXMucHJvdG8SCWNvbnNlbnN1cyLuAQoPSG90c3R1ZmZNZXNzYWdlEgwKBHR5cGUYASABKA0SDgoGaGVpZ2h0GAIgASgEEgwKBHN0ZXAYAyABKA0SDQoFcm91bmQYBCABKA0SDQoFYmxvY2sYBSABKAwSGgoScXVvcnVtX2NlcnRpZmljYXRlGAYgASgMEjYKEXBhcnRpYWxfc2lnbmF0dXJlGAggASgLMhsuY29uc2Vuc3VzLlBhcnRpYWxTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgJIAEoDBIPCgd2ZXJzaW9uGAogASgNEhIKCm5ldHdvcmtfaWQYCyABKAlKBAgHEAgiNgoQUGFydGlhbFNpZ25hdHVyZRIRCglzaWduYXR1cmUYASABKAwSDwoHYWRkcmVzcxgCIAEoCSJFChJUaHJlc2hvbGRTaWduYXR1cmUSLwoKc2lnbmF0dXJlcxgBIAMoCzIbLmNvbnNlbnN1cy5QYXJ0aWFsU2lnbmF0dXJlIqcBChFRdW9ydW1DZXJ0aWZpY2F0ZRIOCgZoZWlnaHQYASABKAQSDQoFcm91bmQYAiABKA0SDAoEc3RlcBgDIAEoDRI6ChN0aHJlc2hvbGRfc2lnbmF0dXJlGAUgASgLMh0uY29uc2Vuc3VzLlRocmVzaG9sZFNpZ25hdHVyZRISCgpibG9ja19oYXNoGAYgASgMEg8KB3ZlcnNpb24YByABKA1KBAgEEAUirgEKEkNvbnNlbnN1c1NpZ25CeXRlcxIOCgZkb21haW4YASABKAkSEgoKbmV0d29ya19pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEgwKBHR5cGUYBCABKA0SDgoGaGVpZ2h0GAUgASgEEg0KBXJvdW5kGAYgASgNEgwKBHN0ZXAYByABKA0SEgoKYmxvY2tfaGFzaBgIIAEoDBIUCgxqdXN0aWZ5X2hhc2gYCSABKAwihAEKEVN0cmVhbUNlcnRpZmljYXRlEg8KB3ZlcnNpb24YASABKA0SEgoKbmV0d29ya19pZBgCIAEoCRIPCgdwZWVyX2lkGAMgASgJEhIKCmV4cGlyZXNfbXMYBCABKAQSEgoKcHVibGljX2tleRgFIAEoDBIRCglzaWduYXR1cmUYBiABKAwiigEKGlN0cmVhbUNlcnRpZmljYXRlU2lnbkJ5dGVzEg4KBmRvbWFpbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhIKCm5ldHdvcmtfaWQYAyABKAkSDwoHcGVlcl9pZBgEIAEoCRISCgpleHBpcmVzX21zGAUgASgEEhIKCnB1YmxpY19rZXkYBiABKAwifwoLU3luY1JlcXVlc3QSDwoHdmVyc2lvbhgBIAEoDRIqCgZibG9ja3MYAiABKAsyGC5jb25zZW5zdXMuQmxvY2tzUmVxdWVzdEgAEigKBWJsb2NrGAMgASgLMhcuY29uc2Vuc3VzLkJsb2NrUmVxdWVzdEgAQgkKB3JlcXVlc3QiLAoNQmxvY2tzUmVxdWVzdBIMCgRmcm9tGAEgASgEEg0KBWNvdW50GAIgASgNIiIKDEJsb2NrUmVxdWVzdBISCgpibG9ja19oYXNoGAEgASgMIoMBCgxTeW5jUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoDRIrCgZibG9ja3MYAiABKAsyGS5jb25zZW5zdXMuQmxvY2tzUmVzcG9uc2VIABIpCgVibG9jaxgDIAEoCzIYLmNvbnNlbnN1cy5CbG9ja1Jlc3BvbnNlSABCCgoIcmVzcG9uc2UiOAoOQmxvY2tzUmVzcG9uc2USJgoGYmxvY2tzGAEgAygLMhYuY29uc2Vuc3VzLlN5bmNlZEJsb2NrIi8KC1N5bmNlZEJsb2NrEg0KBWJsb2NrGAEgASgMEhEKCWNvbW1pdF9xYxgCIAEoDCIeCg1CbG9ja1Jlc3BvbnNlEg0KBWJsb2NrGAEgASgMYgZwcm90bzM");
+  fileDesc("Cg9jb25zZW5zdXMucHJvdG8SCWNvbnNlbnN1cyLuAQoPSG90c3R1ZmZNZXNzYWdlEgwKBHR5cGUYASABKA0SDgoGaGVpZ2h0GAIgASgEEgwKBHN0ZXAYAyABKA0SDQoFcm91bmQYBCABKA0SDQoFYmxvY2sYBSABKAwSGgoScXVvcnVtX2NlcnRpZmljYXRlGAYgASgMEjYKEXBhcnRpYWxfc2lnbmF0dXJlGAggASgLMhsuY29uc2Vuc3VzLlBhcnRpYWxTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgJIAEoDBIPCgd2ZXJzaW9uGAogASgNEhIKCm5ldHdvcmtfaWQYCyABKAlKBAgHEAgiNgoQUGFydGlhbFNpZ25hdHVyZRIRCglzaWduYXR1cmUYASABKAwSDwoHYWRkcmVzcxgCIAEoCSJFChJUaHJlc2hvbGRTaWduYXR1cmUSLwoKc2lnbmF0dXJlcxgBIAMoCzIbLmNvbnNlbnN1cy5QYXJ0aWFsU2lnbmF0dXJlIqcBChFRdW9ydW1DZXJ0aWZpY2F0ZRIOCgZoZWlnaHQYASABKAQSDQoFcm91bmQYAiABKA0SDAoEc3RlcBgDIAEoDRI6ChN0aHJlc2hvbGRfc2lnbmF0dXJlGAUgASgLMh0uY29uc2Vuc3VzLlRocmVzaG9sZFNpZ25hdHVyZRISCgpibG9ja19oYXNoGAYgASgMEg8KB3ZlcnNpb24YByABKA1KBAgEEAUirgEKEkNvbnNlbnN1c1NpZ25CeXRlcxIOCgZkb21haW4YASABKAkSEgoKbmV0d29ya19pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEgwKBHR5cGUYBCABKA0SDgoGaGVpZ2h0GAUgASgEEg0KBXJvdW5kGAYgASgNEgwKBHN0ZXAYByABKA0SEgoKYmxvY2tfaGFzaBgIIAEoDBIUCgxqdXN0aWZ5X2hhc2gYCSABKAwihAEKEVN0cmVhbUNlcnRpZmljYXRlEg8KB3ZlcnNpb24YASABKA0SEgoKbmV0d29ya19pZBgCIAEoCRIPCgdwZWVyX2lkGAMgASgJEhIKCmV4cGlyZXNfbXMYBCABKAQSEgoKcHVibGljX2tleRgFIAEoDBIRCglzaWduYXR1cmUYBiABKAwiigEKGlN0cmVhbUNlcnRpZmljYXRlU2lnbkJ5dGVzEg4KBmRvbWFpbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhIKCm5ldHdvcmtfaWQYAyABKAkSDwoHcGVlcl9pZBgEIAEoCRISCgpleHBpcmVzX21zGAUgASgEEhIKCnB1YmxpY19rZXkYBiABKAwitwIKC1N5bmNSZXF1ZXN0Eg8KB3ZlcnNpb24YASABKA0SKgoGYmxvY2tzGAIgASgLMhguY29uc2Vuc3VzLkJsb2Nrc1JlcXVlc3RIABIoCgVibG9jaxgDIAEoCzIXLmNvbnNlbnN1cy5CbG9ja1JlcXVlc3RIABIuCghtZXRhZGF0YRgEIAEoCzIaLmNvbnNlbnN1cy5NZXRhZGF0YVJlcXVlc3RIABIsCgdoZWFkZXJzGAUgASgLMhkuY29uc2Vuc3VzLkhlYWRlcnNSZXF1ZXN0SAASLgoIbWFuaWZlc3QYBiABKAsyGi5jb25zZW5zdXMuTWFuaWZlc3RSZXF1ZXN0SAASKAoFY2h1bmsYByABKAsyFy5jb25zZW5zdXMuQ2h1bmtSZXF1ZXN0SABCCQoHcmVxdWVzdCIsCg1CbG9ja3NSZXF1ZXN0EgwKBGZyb20YASABKAQSDQoFY291bnQYAiABKA0iIgoMQmxvY2tSZXF1ZXN0EhIKCmJsb2NrX2hhc2gYASABKAwiEQoPTWV0YWRhdGFSZXF1ZXN0Ii0KDkhlYWRlcnNSZXF1ZXN0EgwKBGZyb20YASABKAQSDQoFY291bnQYAiABKA0iIQoPTWFuaWZlc3RSZXF1ZXN0Eg4KBmhlaWdodBgBIAEoBCItCgxDaHVua1JlcXVlc3QSDgoGaGVpZ2h0GAEgASgEEg0KBWluZGV4GAIgASgNIr8CCgxTeW5jUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoDRIrCgZibG9ja3MYAiABKAsyGS5jb25zZW5zdXMuQmxvY2tzUmVzcG9uc2VIABIpCgVibG9jaxgDIAEoCzIYLmNvbnNlbnN1cy5CbG9ja1Jlc3BvbnNlSAASLwoIbWV0YWRhdGEYBCABKAsyGy5jb25zZW5zdXMuTWV0YWRhdGFSZXNwb25zZUgAEi0KB2hlYWRlcnMYBSABKAsyGi5jb25zZW5zdXMuSGVhZGVyc1Jlc3BvbnNlSAASLwoIbWFuaWZlc3QYBiABKAsyGy5jb25zZW5zdXMuTWFuaWZlc3RSZXNwb25zZUgAEikKBWNodW5rGAcgASgLMhguY29uc2Vuc3VzLkNodW5rUmVzcG9uc2VIAEIKCghyZXNwb25zZSI4Cg5CbG9ja3NSZXNwb25zZRImCgZibG9ja3MYASADKAsyFi5jb25zZW5zdXMuU3luY2VkQmxvY2siLwoLU3luY2VkQmxvY2sSDQoFYmxvY2sYASABKAwSEQoJY29tbWl0X3FjGAIgASgMIh4KDUJsb2NrUmVzcG9uc2USDQoFYmxvY2sYASABKAwiXwoQTWV0YWRhdGFSZXNwb25zZRISCgptaW5faGVpZ2h0GAEgASgEEhIKCm1heF9oZWlnaHQYAiABKAQSEAoIdGlwX2hhc2gYAyABKAwSEQoJc25hcHNob3RzGAQgAygEIjsKD0hlYWRlcnNSZXNwb25zZRIoCgdoZWFkZXJzGAEgAygLMhcuY29uc2Vuc3VzLlN5bmNlZEhlYWRlciJFCgxTeW5jZWRIZWFkZXISDgoGaGVhZGVyGAEgASgMEhEKCWNvbW1pdF9xYxgCIAEoDBISCgp2YWxpZGF0b3JzGAMgASgMIiQKEE1hbmlmZXN0UmVzcG9uc2USEAoIbWFuaWZlc3QYASABKAwiHgoNQ2h1bmtSZXNwb25zZRINCgVjaHVuaxgBIAEoDGIGcHJvdG8z");
 
 /**
  * Steps and types are numbers here (constants in consensus.ts): on the wire the same as the published enums.
@@ -338,6 +338,30 @@ export type SyncRequest = Message<"consensus.SyncRequest"> & {
      */
     value: BlockRequest;
     case: "block";
+  } | {
+    /**
+     * @generated from field: consensus.MetadataRequest metadata = 4;
+     */
+    value: MetadataRequest;
+    case: "metadata";
+  } | {
+    /**
+     * @generated from field: consensus.HeadersRequest headers = 5;
+     */
+    value: HeadersRequest;
+    case: "headers";
+  } | {
+    /**
+     * @generated from field: consensus.ManifestRequest manifest = 6;
+     */
+    value: ManifestRequest;
+    case: "manifest";
+  } | {
+    /**
+     * @generated from field: consensus.ChunkRequest chunk = 7;
+     */
+    value: ChunkRequest;
+    case: "chunk";
   } | { case: undefined; value?: undefined };
 };
 
@@ -388,6 +412,80 @@ export const BlockRequestSchema: GenMessage<BlockRequest> = /*@__PURE__*/
   messageDesc(file_consensus, 9);
 
 /**
+ * @generated from message consensus.MetadataRequest
+ */
+export type MetadataRequest = Message<"consensus.MetadataRequest"> & {
+};
+
+/**
+ * Describes the message consensus.MetadataRequest.
+ * Use `create(MetadataRequestSchema)` to create a new message.
+ */
+export const MetadataRequestSchema: GenMessage<MetadataRequest> = /*@__PURE__*/
+  messageDesc(file_consensus, 10);
+
+/**
+ * @generated from message consensus.HeadersRequest
+ */
+export type HeadersRequest = Message<"consensus.HeadersRequest"> & {
+  /**
+   * @generated from field: uint64 from = 1;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message consensus.HeadersRequest.
+ * Use `create(HeadersRequestSchema)` to create a new message.
+ */
+export const HeadersRequestSchema: GenMessage<HeadersRequest> = /*@__PURE__*/
+  messageDesc(file_consensus, 11);
+
+/**
+ * @generated from message consensus.ManifestRequest
+ */
+export type ManifestRequest = Message<"consensus.ManifestRequest"> & {
+  /**
+   * @generated from field: uint64 height = 1;
+   */
+  height: bigint;
+};
+
+/**
+ * Describes the message consensus.ManifestRequest.
+ * Use `create(ManifestRequestSchema)` to create a new message.
+ */
+export const ManifestRequestSchema: GenMessage<ManifestRequest> = /*@__PURE__*/
+  messageDesc(file_consensus, 12);
+
+/**
+ * @generated from message consensus.ChunkRequest
+ */
+export type ChunkRequest = Message<"consensus.ChunkRequest"> & {
+  /**
+   * @generated from field: uint64 height = 1;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: uint32 index = 2;
+   */
+  index: number;
+};
+
+/**
+ * Describes the message consensus.ChunkRequest.
+ * Use `create(ChunkRequestSchema)` to create a new message.
+ */
+export const ChunkRequestSchema: GenMessage<ChunkRequest> = /*@__PURE__*/
+  messageDesc(file_consensus, 13);
+
+/**
  * @generated from message consensus.SyncResponse
  */
 export type SyncResponse = Message<"consensus.SyncResponse"> & {
@@ -411,6 +509,30 @@ export type SyncResponse = Message<"consensus.SyncResponse"> & {
      */
     value: BlockResponse;
     case: "block";
+  } | {
+    /**
+     * @generated from field: consensus.MetadataResponse metadata = 4;
+     */
+    value: MetadataResponse;
+    case: "metadata";
+  } | {
+    /**
+     * @generated from field: consensus.HeadersResponse headers = 5;
+     */
+    value: HeadersResponse;
+    case: "headers";
+  } | {
+    /**
+     * @generated from field: consensus.ManifestResponse manifest = 6;
+     */
+    value: ManifestResponse;
+    case: "manifest";
+  } | {
+    /**
+     * @generated from field: consensus.ChunkResponse chunk = 7;
+     */
+    value: ChunkResponse;
+    case: "chunk";
   } | { case: undefined; value?: undefined };
 };
 
@@ -419,7 +541,7 @@ export type SyncResponse = Message<"consensus.SyncResponse"> & {
  * Use `create(SyncResponseSchema)` to create a new message.
  */
 export const SyncResponseSchema: GenMessage<SyncResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 10);
+  messageDesc(file_consensus, 14);
 
 /**
  * @generated from message consensus.BlocksResponse
@@ -436,7 +558,7 @@ export type BlocksResponse = Message<"consensus.BlocksResponse"> & {
  * Use `create(BlocksResponseSchema)` to create a new message.
  */
 export const BlocksResponseSchema: GenMessage<BlocksResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 11);
+  messageDesc(file_consensus, 15);
 
 /**
  * @generated from message consensus.SyncedBlock
@@ -458,7 +580,7 @@ export type SyncedBlock = Message<"consensus.SyncedBlock"> & {
  * Use `create(SyncedBlockSchema)` to create a new message.
  */
 export const SyncedBlockSchema: GenMessage<SyncedBlock> = /*@__PURE__*/
-  messageDesc(file_consensus, 12);
+  messageDesc(file_consensus, 16);
 
 /**
  * @generated from message consensus.BlockResponse
@@ -477,5 +599,123 @@ export type BlockResponse = Message<"consensus.BlockResponse"> & {
  * Use `create(BlockResponseSchema)` to create a new message.
  */
 export const BlockResponseSchema: GenMessage<BlockResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 13);
+  messageDesc(file_consensus, 17);
+
+/**
+ * What the peer has: blocks of these heights, the hash of its tip, snapshots of these heights.
+ *
+ * @generated from message consensus.MetadataResponse
+ */
+export type MetadataResponse = Message<"consensus.MetadataResponse"> & {
+  /**
+   * @generated from field: uint64 min_height = 1;
+   */
+  minHeight: bigint;
+
+  /**
+   * @generated from field: uint64 max_height = 2;
+   */
+  maxHeight: bigint;
+
+  /**
+   * @generated from field: bytes tip_hash = 3;
+   */
+  tipHash: Uint8Array;
+
+  /**
+   * @generated from field: repeated uint64 snapshots = 4;
+   */
+  snapshots: bigint[];
+};
+
+/**
+ * Describes the message consensus.MetadataResponse.
+ * Use `create(MetadataResponseSchema)` to create a new message.
+ */
+export const MetadataResponseSchema: GenMessage<MetadataResponse> = /*@__PURE__*/
+  messageDesc(file_consensus, 18);
+
+/**
+ * @generated from message consensus.HeadersResponse
+ */
+export type HeadersResponse = Message<"consensus.HeadersResponse"> & {
+  /**
+   * @generated from field: repeated consensus.SyncedHeader headers = 1;
+   */
+  headers: SyncedHeader[];
+};
+
+/**
+ * Describes the message consensus.HeadersResponse.
+ * Use `create(HeadersResponseSchema)` to create a new message.
+ */
+export const HeadersResponseSchema: GenMessage<HeadersResponse> = /*@__PURE__*/
+  messageDesc(file_consensus, 19);
+
+/**
+ * @generated from message consensus.SyncedHeader
+ */
+export type SyncedHeader = Message<"consensus.SyncedHeader"> & {
+  /**
+   * @generated from field: bytes header = 1;
+   */
+  header: Uint8Array;
+
+  /**
+   * @generated from field: bytes commit_qc = 2;
+   */
+  commitQc: Uint8Array;
+
+  /**
+   * The ValidatorSet of the next height where it is another one; else empty.
+   *
+   * @generated from field: bytes validators = 3;
+   */
+  validators: Uint8Array;
+};
+
+/**
+ * Describes the message consensus.SyncedHeader.
+ * Use `create(SyncedHeaderSchema)` to create a new message.
+ */
+export const SyncedHeaderSchema: GenMessage<SyncedHeader> = /*@__PURE__*/
+  messageDesc(file_consensus, 20);
+
+/**
+ * @generated from message consensus.ManifestResponse
+ */
+export type ManifestResponse = Message<"consensus.ManifestResponse"> & {
+  /**
+   * Empty: there is no such snapshot.
+   *
+   * @generated from field: bytes manifest = 1;
+   */
+  manifest: Uint8Array;
+};
+
+/**
+ * Describes the message consensus.ManifestResponse.
+ * Use `create(ManifestResponseSchema)` to create a new message.
+ */
+export const ManifestResponseSchema: GenMessage<ManifestResponse> = /*@__PURE__*/
+  messageDesc(file_consensus, 21);
+
+/**
+ * @generated from message consensus.ChunkResponse
+ */
+export type ChunkResponse = Message<"consensus.ChunkResponse"> & {
+  /**
+   * Empty: there is no such chunk.
+   *
+   * @generated from field: bytes chunk = 1;
+   */
+  chunk: Uint8Array;
+};
+
+/**
+ * Describes the message consensus.ChunkResponse.
+ * Use `create(ChunkResponseSchema)` to create a new message.
+ */
+export const ChunkResponseSchema: GenMessage<ChunkResponse> = /*@__PURE__*/
+  messageDesc(file_consensus, 22);
 
