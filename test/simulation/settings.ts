@@ -22,4 +22,5 @@ export const SETTINGS: WorldSettings = {
   timeoutCap_ms: 60_000,
   resend_ms: 500,
   maxClockDrift_ms: 5_000,
+  snapshotThreshold_blocks: 0,
 };

@@ -25,6 +25,14 @@ export const consensusConfigSchema = z.strictObject({
     .max(600_000)
     .default(5_000)
     .describe('How far ahead of the local clock the timestamp of a proposed block may be'),
+  snapshot_threshold_blocks: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .default(2_000)
+    .describe(
+      'A node that lacks more blocks than this takes a snapshot of the state from its peers, if one has any, and the blocks after it; 0: always all blocks, unless no peer has them any more',
+    ),
 });
 type ConsensusConfig = z.infer<typeof consensusConfigSchema>;
 

@@ -3,7 +3,7 @@ import { fromHex, toHex } from '../../chain/hex.ts';
 import { exceedsFaults, leaderOf, type ValidatorSet, validatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 import type { ViewCause } from './effect.ts';
-import { cancelTimer, forget, placeOf, report, type State, setTimer, type View } from './state.ts';
+import { cancelTimer, forget, forgetHeight, placeOf, report, type State, setTimer, type View } from './state.ts';
 
 /** A round that failed gets half as much time again. */
 const TIMEOUT_GROWTH = 1.5;
@@ -60,12 +60,7 @@ export function enterHeight(s: State, tip: Tip) {
   s.decided = null;
   s.search = null;
   s.blocks.clear();
-  s.asks.clear();
-  s.paused.clear();
-  if (s.catchup && s.catchup.target < s.height) {
-    s.catchup = null;
-    report(s, { fact: 'caughtUp', height: tip.height });
-  }
+  forgetHeight(s);
   countRounds(s);
   enterView(s, 0, 'height');
   s.view.started = !s.manual && s.catchup === null;

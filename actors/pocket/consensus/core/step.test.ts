@@ -123,6 +123,7 @@ class Harness {
       timeoutCap_ms: 60_000,
       resend_ms: 500,
       maxClockDrift_ms: 5_000,
+      snapshotThreshold_blocks: 0,
     };
     const list = [...set.list];
     const tip = {
