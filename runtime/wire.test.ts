@@ -85,7 +85,10 @@ test('a link may speak of any number of shapes, over and over', () => {
     const [sender, receiver] = [frameCodec([protocol]), frameCodec([protocol])];
     // The readers of a shape are replaced by quicker ones after some use.
     for (let use = 0; use < 5; use++) {
-      const bodies = records.map(([first], index) => ({ [first!]: index, b: { [`u${index}`]: [{ [first!]: 1, b: null }] } }));
+      const bodies = records.map(([first], index) => ({
+        [first!]: index,
+        b: { [`u${index}`]: [{ [first!]: 1, b: null }] },
+      }));
       assert.deepEqual(receiver.decode(sender.encode(frame(bodies))), frame(bodies));
     }
   }
