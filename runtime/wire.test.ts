@@ -94,3 +94,19 @@ test('the weight of a message is the same before and after the hop', () => {
   assert.equal(weigh(arrived?.body), weigh(body));
   assert.ok(weigh(body) > 1532);
 });
+
+test('a link may speak of any number of shapes, over and over', () => {
+  for (const count of [31, 32, 33, 64, 65, 200]) {
+    const records = Array.from({ length: count }, (_, index) => [`a${index}`, 'b']);
+    const protocol = { ...echoProtocol, name: 'wide', records };
+    const [sender, receiver] = [frameCodec([protocol]), frameCodec([protocol])];
+    // The readers of a shape are replaced by quicker ones after some use.
+    for (let use = 0; use < 5; use++) {
+      const bodies = records.map(([first], index) => ({
+        [first!]: index,
+        b: { [`u${index}`]: [{ [first!]: 1, b: null }] },
+      }));
+      assert.deepEqual(receiver.decode(sender.encode(frame(bodies))), frame(bodies));
+    }
+  }
+});

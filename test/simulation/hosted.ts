@@ -185,7 +185,7 @@ export class HostedValidator {
       start: (context: Context<typeof p2pProtocol, unknown>) => {
         this.#network = context;
         return {
-          tell: { broadcast: heard, send: heard, gossip: () => undefined },
+          tell: { broadcast: heard, send: heard, gossip: () => undefined, accuse: () => undefined },
           ask: { request: unreachable, peers: unasked },
           stop: () => undefined,
         };

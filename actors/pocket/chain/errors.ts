@@ -69,7 +69,6 @@ export const CHAIN_ERRORS = {
   CERTIFICATE_WRONG_NETWORK: 'The peer belongs to another network.',
   CERTIFICATE_WRONG_PEER: 'The certificate was issued for another peer id.',
   CERTIFICATE_EXPIRED: 'The certificate has expired: check the clock of both machines.',
-  CERTIFICATE_SIGNER_UNKNOWN: 'The key of the certificate is not a validator key.',
   CERTIFICATE_SIGNATURE_INVALID: 'The signature of the certificate is wrong.',
 
   LIGHT_HEADER_INVALID: 'A header does not follow the header that is trusted.',

@@ -6,13 +6,18 @@ import { type ValidatorSet, validatorSetHash } from './validators.ts';
 
 /** A header that is believed, and what the next one is judged by. */
 export interface TrustedHeader {
-  readonly header: Header;
+  readonly header: Pick<Header, 'networkId' | 'height' | 'timestamp_ms' | 'stateHash' | 'nextValSetHash'>;
   /** blockHash of it, 32 bytes. */
   readonly hash: Uint8Array;
 }
 
+/** One that was looked at as a whole. */
+export interface BelievedHeader extends TrustedHeader {
+  readonly header: Header;
+}
+
 /** The header that a client begins with: genesis, or one whose hash it has from someone it trusts. */
-export function trustHeader(header: Header): TrustedHeader {
+export function trustHeader(header: Header): BelievedHeader {
   return { header, hash: blockHash(header) };
 }
 
@@ -25,6 +30,7 @@ export function trustHeader(header: Header): TrustedHeader {
  * the change (its `nextValSetHash` differs from its `valSetHash`) has to be shown first.
  * @param commitQc canonical bytes of the commit QC of `header`
  * @param validators those named by `trusted.header.nextValSetHash`
+ * @param verify checks the signatures; another one than ours is for those that simulate them
  * @returns the header as the next to trust
  * @throws LIGHT_* for a header that does not follow, QC_* for a certificate that does not prove it
  */
@@ -33,10 +39,11 @@ export function verifyHeader(
   header: Header,
   commitQc: Uint8Array,
   validators: ValidatorSet,
-): TrustedHeader {
+  verify: typeof verifyQc = verifyQc,
+): BelievedHeader {
   const next = trustHeader(header);
-  requireSuccession(trusted, next);
-  requireDecided(next, commitQc, validators, trusted.header.nextValSetHash);
+  requireSuccession(trusted, header);
+  requireDecided(next, commitQc, validators, trusted.header.nextValSetHash, verify);
   return next;
 }
 
@@ -54,21 +61,22 @@ export function verifyDecided(
   header: Header,
   commitQc: Uint8Array,
   validators: ValidatorSet,
-): TrustedHeader {
+): BelievedHeader {
   const next = trustHeader(header);
   if (header.networkId !== trusted.networkId) {
     throw refuse('LIGHT_HEADER_INVALID', header, `it is of network ${header.networkId}, not of ${trusted.networkId}`);
   }
-  requireDecided(next, commitQc, validators, trusted.validatorsHash);
+  requireDecided(next, commitQc, validators, trusted.validatorsHash, verifyQc);
   return next;
 }
 
 /** These are the validators that are trusted, and of the height of the header, and they decided it. */
 function requireDecided(
-  { header, hash }: TrustedHeader,
+  { header, hash }: BelievedHeader,
   commitQc: Uint8Array,
   validators: ValidatorSet,
   trustedHash: Uint8Array,
+  verify: typeof verifyQc,
 ): void {
   const set = validatorSetHash(validators);
   if (!equalBytes(set, trustedHash)) {
@@ -81,11 +89,10 @@ function requireDecided(
   if (qc.step !== STEP_COMMIT || qc.height !== header.height || !equalBytes(qc.blockHash, hash)) {
     throw refuse('LIGHT_QC_FOREIGN', header, 'its certificate is for another block or another step');
   }
-  verifyQc(qc, validators, header.networkId);
+  verify(qc, validators, header.networkId);
 }
 
-function requireSuccession(trusted: TrustedHeader, next: TrustedHeader): void {
-  const { header } = next;
+function requireSuccession(trusted: TrustedHeader, header: Header): void {
   const before = trusted.header;
   const check = (ok: boolean, reason: string) => {
     if (!ok) throw refuse('LIGHT_HEADER_INVALID', header, reason);

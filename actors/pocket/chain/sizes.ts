@@ -17,3 +17,8 @@ export const MAX_QC_BYTES = 262_144;
 
 /** MAX_VALIDATORS entries of 125 bytes each, twice over. */
 export const MAX_TIMEOUT_CERTIFICATE_BYTES = 262_144;
+/** The canonical set of MAX_VALIDATORS: 140 bytes each, and room. */
+export const MAX_VALIDATOR_SET_BYTES = 262_144;
+
+/** A header is a QC, at most 32 tree hashes and a kilobyte of the rest. */
+export const MAX_HEADER_BYTES = MAX_QC_BYTES + 8_192;

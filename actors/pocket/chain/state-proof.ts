@@ -5,7 +5,7 @@ import { decodeCanonical, encodeCanonical, ensure, type Format } from './canonic
 import { TrieProofSchema } from './gen/proof_pb.ts';
 import { type Genesis, genesisValidators } from './genesis.ts';
 import { equalBytes, toHex } from './hex.ts';
-import { type TrustedHeader, trustHeader, verifyDecided, verifyHeader } from './light-client.ts';
+import { type BelievedHeader, type TrustedHeader, trustHeader, verifyDecided, verifyHeader } from './light-client.ts';
 import { stateHashOf } from './state-root.ts';
 import { decodeStateValue, type ProvableTree, type StateValue, trieKeyOf } from './state-values.ts';
 import { type Validator, type ValidatorSet, validatorSet, validatorSetHash } from './validators.ts';
@@ -100,7 +100,7 @@ export function verifyStateProof(proof: StateProof, trust: Trust): Proven {
   return { tree, key, value: value === null ? null : decodeStateValue(tree, value), header };
 }
 
-function believe(proof: StateProof, trust: Trust): TrustedHeader {
+function believe(proof: StateProof, trust: Trust): BelievedHeader {
   const header = decodeHeader(proof.header);
   const validators = voters(proof.validators);
   switch (trust.kind) {
@@ -126,7 +126,7 @@ function believe(proof: StateProof, trust: Trust): TrustedHeader {
 }
 
 /** The header is trusted as it is: what stands beside it must still belong to it. */
-function requireOwn({ commitQc }: StateProof, header: Header, validators: ValidatorSet): TrustedHeader {
+function requireOwn({ commitQc }: StateProof, header: Header, validators: ValidatorSet): BelievedHeader {
   const trusted = { networkId: header.networkId, validatorsHash: header.valSetHash };
   if (header.height > 0n) return verifyDecided(trusted, header, commitQc, validators);
   const fits = commitQc.length === 0 && equalBytes(validatorSetHash(validators), header.valSetHash);

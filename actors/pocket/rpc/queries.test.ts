@@ -327,7 +327,19 @@ test('health is ready while all parts answer and nothing is being fetched', asyn
   answers.healthAnswer.parse(ready.body);
   assert.deepEqual(
     [ready.status, ready.body],
-    [200, { live: true, ready: true, degraded: false, reasons: [], height: BLOCKS, peers: 1, syncing: false }],
+    [
+      200,
+      {
+        live: true,
+        ready: true,
+        degraded: false,
+        reasons: [],
+        height: BLOCKS,
+        peers: 1,
+        syncing: false,
+        sync_state: 'pacemaker',
+      },
+    ],
   );
 });
 

@@ -72,6 +72,7 @@ export function wellPeers(): Peers {
         manual: false,
         syncing: false,
         quorum: true,
+        sync: { state: 'pacemaker', target: 7n, rate_blocks_per_s: 0.5, eta_s: 0, peers: 1, snapshot: null },
       }),
     },
     p2p: { peers: async () => ({ self, peers: [{ ...self, peerId: 'you' }] }) },

@@ -134,6 +134,8 @@ export function doubleSign(key: TestKey, height: bigint, maxAge: bigint, variant
       blockHash: new Uint8Array(32).fill(block),
       block: null,
       justify: null,
+      proof: null,
+      timeout: null,
       address: key.address,
       signature: new Uint8Array(64),
       networkId: NETWORK,

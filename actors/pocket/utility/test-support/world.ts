@@ -295,11 +295,12 @@ export class World {
       listens: [],
       start: (context) => {
         this.emitGossip = (transactions) => context.emit('transactions', { transactions, peerId: 'other' });
-        this.emitConnected = (validators) => context.emit('connected', { validators });
+        this.emitConnected = (validators) => context.emit('connected', { validators, addresses: [] });
         return {
           tell: {
             broadcast: () => undefined,
             send: () => undefined,
+            accuse: () => undefined,
             gossip: ({ transactions }) => {
               this.gossiped.push(...transactions.map((bytes) => toHex(transactionHash(bytes))));
             },
