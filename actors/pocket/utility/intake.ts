@@ -214,7 +214,7 @@ export class Intake {
       const refusal = attempt(() =>
         admit(this.#keeper.mempool, one, tip, this.#keeper.recent, this.#rules, source === 'journal'),
       );
-      if (refusal === null) accepted.push(one);
+      if (refusal === null) accepted.push(this.#noted(one));
       else Object.assign(results[i]!, refusal);
     });
     this.#keeper.announce();
@@ -260,6 +260,16 @@ export class Intake {
   #decode(bytes: Uint8Array, hash: Uint8Array): Prepared {
     this.#verifier.decoding();
     return prepare(Uint8Array.from(bytes), hash);
+  }
+
+  /** An operator whose validator signs twice, through a copied key or a record that was lost, hears of it here. */
+  #noted(one: Prepared): Prepared {
+    const evidence = evidenceIn(one);
+    if (evidence !== null) {
+      const about = { validator: toHex(evidence.address), height: evidence.first.height, hash: one.hashHex };
+      this.#context.log.warn(about, 'a validator has signed two things that exclude each other; evidence is admitted');
+    }
+    return one;
   }
 
   /** Verifies evidence, by the keys in the state; null where it proves nothing and its result says so. */
