@@ -24,7 +24,7 @@ import {
   TRANSACTION_OVERHEAD_BYTES,
 } from './core/header.ts';
 import { applyBlock, type LedgerBlock, selectTransactions } from './core/ledger.ts';
-import { evidenceIn, type Prepared, prepare } from './core/prepared.ts';
+import { type Prepared, prepare } from './core/prepared.ts';
 import type { LedgerRules } from './core/rules.ts';
 import { dueActors } from './core/staking.ts';
 import { type StateView, stateView, touchedKeys } from './core/view.ts';
@@ -79,7 +79,9 @@ export class Blocks {
     const { parentHash, proposerAddress: proposer, height } = block.header;
     const { parent, view } = await this.#read(parentHash, prepared, { proposer, height }, trace);
     checkSuccession(block.header, parent, this.#rules);
-    await this.#requireProven(prepared, view);
+    await this.#verifier.prove(prepared, view.validators, (error) => {
+      throw blockInvalid(error);
+    });
     const parentSigners = judged(() => signersOf(block.header.quorumCertificate));
     const ledgerBlock = { height, proposer, parentSigners, transactions: prepared };
     const { blockHash } = await this.#stage(block.header, ledgerBlock, view, trace).catch((error: unknown) => {
@@ -117,18 +119,6 @@ export class Blocks {
   #decode(bytes: Uint8Array, hash: Uint8Array): Prepared {
     this.#verifier.decoding();
     return judged(() => prepare(bytes, hash));
-  }
-
-  /** Evidence is signed by a key that only the state knows. @throws CodedError BLOCK_INVALID */
-  async #requireProven(prepared: readonly Prepared[], { validators }: StateView): Promise<void> {
-    await this.#verifier.each(prepared, (one) => {
-      const evidence = evidenceIn(one);
-      if (evidence === null) return;
-      // Of a stranger the ledger says that it is one.
-      const offender = validators.get(toHex(evidence.address));
-      if (offender === undefined || this.#verifier.isProven(one, evidence, offender.publicKey)) return;
-      throw blockInvalid(new CodedError('EVIDENCE_SIGNATURE_INVALID', `the evidence ${one.hashHex} proves nothing`));
-    });
   }
 
   async #read(
