@@ -386,6 +386,10 @@ test('questions out of range are coded errors', async () => {
   await assert.rejects(w.propose(leader.address, { timestamp_ms: 0n }), { code: 'PROPOSAL_INVALID' });
   await assert.rejects(w.propose(alice.address), { code: 'PROPOSAL_INVALID', message: /no active validator/ });
   await assert.rejects(w.propose(leader.address, { parent: new Uint8Array(32) }), { code: 'PARENT_UNKNOWN' });
+  await assert.rejects(w.propose(leader.address, { quorumCertificate: new Uint8Array([1]) }), {
+    code: 'PROPOSAL_INVALID',
+    message: /certificate/,
+  });
   await assert.rejects(w.submit(...Array.from({ length: 1_001 }, () => new Uint8Array())), { code: 'SUBMIT_TOO_MANY' });
   await w.host.stop();
 });
