@@ -34,7 +34,7 @@ function caught(seeds: number, scenario: Omit<Scenario, 'seed'>, broken: BrokenR
   return null;
 }
 
-test('networks of 4 to 10 stay safe and go on, whatever goes wrong', () => run(1, 110, { nodes: [4, 10] }));
+test('networks of 4 to 10 stay safe and go on, whatever goes wrong', () => run(1, 80, { nodes: [4, 10] }));
 
 test('so do networks too small to tolerate a faulty validator', () => {
   run(1, 8, { nodes: 1 });
