@@ -135,7 +135,7 @@ test('a block that one validator decided alone is proposed again and decided by 
     const decision = facts(node, 'committed').find((fact) => fact.height === 2n);
     assert.ok(decision && decision.round > 0);
   }
-  world.split(1);
+  world.network.heal();
   reach(world, 5);
 });
 
