@@ -9,11 +9,12 @@ import {
 import type { Evidence } from '../../actors/pocket/chain/evidence.ts';
 import { equalBytes } from '../../actors/pocket/chain/hex.ts';
 import { electionInput } from '../../actors/pocket/chain/sortition.ts';
+import type { SyncedBlock } from '../../actors/pocket/chain/sync.ts';
 import type { ValidatorSet } from '../../actors/pocket/chain/validators.ts';
 import { votersAt } from '../../actors/pocket/consensus/core/certificates.ts';
 import type { Ask, Effect, Fact, Fetch } from '../../actors/pocket/consensus/core/effect.ts';
 import { isStale } from '../../actors/pocket/consensus/core/inbox.ts';
-import type { Input, SyncedBlock, TimerName } from '../../actors/pocket/consensus/core/input.ts';
+import type { Input, TimerName } from '../../actors/pocket/consensus/core/input.ts';
 import type { Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import type { State } from '../../actors/pocket/consensus/core/state.ts';
 import { begin, isWanted, step } from '../../actors/pocket/consensus/core/step.ts';

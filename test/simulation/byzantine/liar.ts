@@ -1,6 +1,6 @@
 import type { ConsensusMessage } from '../../../actors/pocket/chain/consensus.ts';
 import { equalBytes } from '../../../actors/pocket/chain/hex.ts';
-import type { SyncedBlock } from '../../../actors/pocket/consensus/core/input.ts';
+import type { SyncedBlock } from '../../../actors/pocket/chain/sync.ts';
 import type { Rules } from '../../../actors/pocket/consensus/core/rules.ts';
 import type { Chance } from '../chance.ts';
 import type { Letter, Mask, SimulatedNode } from '../node.ts';
