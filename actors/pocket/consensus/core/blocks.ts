@@ -87,7 +87,7 @@ export function others(s: State): readonly Validator[] {
 }
 
 /** The validator that is asked for blocks. */
-export function source(s: State): Uint8Array {
+function source(s: State): Uint8Array {
   const list = others(s);
   return list[s.source % list.length]!.address;
 }
