@@ -25,6 +25,7 @@ interface Flags {
   load?: number | 'max';
   dir: string;
   databaseUrl?: string;
+  genesis?: string;
   chaos?: ChaosMode;
   seed?: number;
   json: boolean;
@@ -45,6 +46,7 @@ export function localnetCommand(): Command {
     .option('--seed <n>', 'of the chaos: the same seed gives the same plan (default: random)', wholeNumber(0, MAX_SEED))
     .option('--dir <directory>', 'where the network lives; made on first use', 'localnet')
     .option('--database-url <url>', 'PostgreSQL server for all nodes, a schema each (default: one embedded per node)')
+    .option('--genesis <file>', 'JSON file of genesis entries for a new network, over the usual ones')
     .option('--json', 'print one line of JSON at the end; everything else goes to standard error', false)
     .addHelpText(
       'after',
@@ -53,6 +55,8 @@ Examples:
   $ potoroo localnet
   $ potoroo localnet --blocks 30 --load 200 --json
   $ potoroo localnet --blocks 60 --load 50 --chaos all --seed 7
+  $ echo '{"leader_election": "sortition", "vote_weight": "stake"}' > drawn.json
+  $ potoroo localnet --dir ./drawn --genesis drawn.json
   $ potoroo localnet node kill 2
 
 It ends with 0 only if every guarantee held: equal blocks and states on all nodes, no accepted transaction lost.
@@ -67,6 +71,7 @@ It ends with 0 only if every guarantee held: equal blocks and states on all node
         directory,
         validators: flags.validators,
         databaseUrl,
+        genesis: flags.genesis,
         blocks: flags.blocks,
         seconds: flags.seconds,
         load: flags.load,

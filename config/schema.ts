@@ -67,10 +67,23 @@ export const nodeConfigSchema = z
           'signer/record',
           'What the signer must never forget: keep it with the key, never copy it to a second node, never delete it',
         ),
+        remote_key_file: file(
+          'keys/signer-link.key',
+          'Key by which a node and its remote signer know this end of their connection; made on first use, mode 0600',
+        ),
       }),
     ),
     p2p: section(p2pConfigSchema.extend({ key_file: file('keys/node.key', 'Node key (not the validator key)') })),
-    consensus: section(consensusConfigSchema),
+    consensus: section(
+      consensusConfigSchema.extend({
+        journal_file: z
+          .string()
+          .default('consensus/journal')
+          .describe(
+            'File of what was heard at the present height, for a restart in the middle of it; relative to the home; empty: none is kept',
+          ),
+      }),
+    ),
     utility: section(utilityConfigSchema),
     rpc: section(rpcConfigSchema),
     telemetry: section(telemetryConfigSchema),

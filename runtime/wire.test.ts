@@ -52,6 +52,23 @@ test('any message survives a hop: declared, undeclared, nested, big', () => {
   );
 });
 
+test('a link may declare any number of shapes: all of them survive a hop, and undeclared ones beside them', () => {
+  for (const count of [20, 28, 29, 30, 33, 60, 61, 62, 100, 300]) {
+    const records = Array.from({ length: count }, (_, index) => [`a${index}`, `b${index}`]);
+    const protocol = { name: 'many', tell: {}, ask: {}, emit: {}, records };
+    const [sender, receiver] = [frameCodec([protocol]), frameCodec([protocol])];
+    const declared = records.map(([a, b], index) => ({
+      [String(a)]: index,
+      [String(b)]: [{ [String(a)]: 'x', [String(b)]: 1n }],
+    }));
+    const undeclared = Array.from({ length: 40 }, (_, index) => ({ [`c${index}`]: index, d: { [`e${index}`]: null } }));
+    for (let round = 0; round < 3; round++) {
+      const bodies = [...declared, ...undeclared, ...declared.toReversed()];
+      assert.deepEqual(receiver.decode(sender.encode(frame(bodies))), frame(bodies), `${count} shapes`);
+    }
+  }
+});
+
 test('declared shapes cost no field names', () => {
   const [sender] = codecs();
   const declared = sender.encode(frame([{ text: 'a', amount: 1n }])).byteLength;

@@ -11,6 +11,10 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return plain(hash('sha256', bytes, 'buffer'));
 }
 
+export function sha512(bytes: Uint8Array): Uint8Array {
+  return plain(hash('sha512', bytes, 'buffer'));
+}
+
 /** SHA3-256 (FIPS 202), not the Keccak of Ethereum. */
 export function sha3_256(bytes: Uint8Array): Uint8Array {
   return plain(hash('sha3-256', bytes, 'buffer'));

@@ -129,7 +129,7 @@ function groups(
     ]),
     child<P2pStart>('pocket/p2p', { p2p, genesis }),
     child<UtilityStart>('pocket/utility', { utility, genesis }),
-    child<ConsensusStart>('pocket/consensus', { consensus, genesis }),
+    child<ConsensusStart>('pocket/consensus', { consensus, genesis, version }),
   ];
   const api = [child<RpcStart>('pocket/rpc', { rpc, database, version })];
   const observation = [child<TelemetryConfig>('host/telemetry', telemetry)];

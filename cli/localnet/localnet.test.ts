@@ -87,6 +87,22 @@ describe('the directory of a local network', () => {
     assert.deepEqual(again, made);
   });
 
+  it('takes genesis entries for a new network, and says what is wrong with them', async () => {
+    const genesis = join(directory, 'entries.json');
+    const make = (entries: string, name = 'refused') => {
+      writeFileSync(genesis, entries);
+      return prepareNetwork(localnetLayout(join(directory, name)), { validators: 1, databaseUrl: undefined, genesis });
+    };
+    for (const entries of ['{', '[]', '{"chain_id": "mine"}']) {
+      await assert.rejects(make(entries), (error) => hasCode(error, 'LOCALNET_GENESIS'), entries);
+    }
+    await assert.rejects(make('{"leader_election": "dice"}'), (error) => hasCode(error, 'GENESIS_INVALID'));
+    const drawn = await make('{"leader_election": "sortition", "vote_weight": "stake"}', 'drawn');
+    const made = parseGenesis(readFileSync(join(drawn.nodes[0]!.home, 'genesis.json'), 'utf8'));
+    assert.deepEqual([made.leaderElection, made.voteWeight], ['sortition', 'stake']);
+    await assert.rejects(make('{}', 'drawn'), (error) => hasCode(error, 'LOCALNET_MISMATCH'));
+  });
+
   it('gets another port where one became busy, in every configuration', async () => {
     const layout = localnetLayout(join(directory, 'busy'));
     const made = await prepareNetwork(layout, { validators: 2, databaseUrl: undefined });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addressOf } from '../../actors/pocket/chain/address.ts';
 import { genesisJson, parseGenesis } from '../../actors/pocket/chain/genesis.ts';
@@ -8,7 +8,7 @@ import { createHome, homeLayout, writeConfig } from '../../config/home.ts';
 import { encodeKeyFile } from '../../config/key-format.ts';
 import { createKey } from '../../config/keystore.ts';
 import type { NodeConfigInput } from '../../config/schema.ts';
-import { CodedError } from '../../runtime/errors.ts';
+import { CodedError, toErrorRecord } from '../../runtime/errors.ts';
 import { publicKeyOf } from '../../wasm/ed25519.ts';
 import { loadAccounts } from '../load/accounts.ts';
 import { type LocalnetLayout, type LocalnetStatus, type NodeStatus, readStatus, writeStatus } from './files.ts';
@@ -18,6 +18,11 @@ import { choosePorts, type NodePorts } from './ports.ts';
 const BALANCE_uPOKT = 100_000_000_000_000n;
 /** The smallest stake of a validator by the default parameters. */
 const STAKE_uPOKT = 15_000_000_000n;
+/**
+ * Where a local network differs from the defaults. Its nodes are killed and stopped for whole minutes, by chaos, by tests and by
+ * people: who is away is no offender here. And who tries out leaving does not wait for a week of blocks.
+ */
+const PARAMS = { validator_maximum_missed_blocks: '1000', validator_unstaking_blocks: '20' } as const;
 /** Funded accounts for people to send from. */
 const PLAY_ACCOUNTS = 4;
 
@@ -26,6 +31,8 @@ export interface NetworkOptions {
   readonly validators: number | undefined;
   /** Undefined: as it was; embedded servers for a new network. */
   readonly databaseUrl: string | undefined;
+  /** File of genesis entries for a new network, over those that a local network has. */
+  readonly genesis?: string | undefined;
 }
 
 /**
@@ -46,7 +53,7 @@ export async function prepareNetwork(layout: LocalnetLayout, options: NetworkOpt
 
 function existing(layout: LocalnetLayout, options: NetworkOptions): LocalnetStatus {
   const status = readStatus(layout);
-  const { validators, databaseUrl } = options;
+  const { validators, databaseUrl, genesis } = options;
   const differs = (option: string, is: unknown): CodedError =>
     new CodedError(
       'LOCALNET_MISMATCH',
@@ -57,6 +64,7 @@ function existing(layout: LocalnetLayout, options: NetworkOptions): LocalnetStat
   if (databaseUrl !== undefined && databaseUrl !== status.database_url) {
     throw differs('--database-url', status.database_url.replace(/:[^:@/]*@/, ':…@'));
   }
+  if (genesis !== undefined) throw differs('a genesis of its own, not with --genesis', genesis);
   // The directory may have been moved.
   const nodes = status.nodes.map((node) => ({ ...node, ...placeOf(layout, node.number) }));
   return { ...status, nodes };
@@ -84,6 +92,7 @@ function atRest(ports: readonly NodePorts[]) {
 
 async function create(layout: LocalnetLayout, options: NetworkOptions): Promise<LocalnetStatus> {
   const validators = options.validators ?? 4;
+  const entries = options.genesis === undefined ? {} : readEntries(options.genesis);
   removeUnfinished(layout);
   mkdirSync(layout.directory, { recursive: true });
   writeFileSync(layout.unfinished, '');
@@ -104,7 +113,7 @@ async function create(layout: LocalnetLayout, options: NetworkOptions): Promise<
       return { ...node, ...blank, ...placeOf(layout, index + 1) };
     }),
   };
-  const genesis = await writeGenesis(layout, networkId, keys, ports);
+  const genesis = await writeGenesis(layout, networkId, keys, ports, entries);
   for (const [index, key] of keys.entries()) {
     const config = nodeConfig(status, index + 1, ports);
     const validatorKey = await encodeKeyFile(key.seed, { unencrypted: true });
@@ -113,6 +122,30 @@ async function create(layout: LocalnetLayout, options: NetworkOptions): Promise<
   writeStatus(layout, status);
   rmSync(layout.unfinished);
   return status;
+}
+
+/** @throws FILE_UNUSABLE, LOCALNET_GENESIS */
+function readEntries(file: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new CodedError('FILE_UNUSABLE', `${file}: ${toErrorRecord(error).message}`, { file });
+  }
+  const wrong = (reason: string): CodedError =>
+    new CodedError('LOCALNET_GENESIS', `${file} ${reason}: write {"leader_election": "sortition"}, for example`, {
+      file,
+    });
+  let entries: unknown;
+  try {
+    entries = JSON.parse(text);
+  } catch (error) {
+    throw wrong(`is no JSON (${toErrorRecord(error).message})`);
+  }
+  if (typeof entries !== 'object' || entries === null || Array.isArray(entries)) throw wrong('is no JSON object');
+  const own = ['chain_id', 'validators', 'accounts'].find((key) => Object.hasOwn(entries, key));
+  if (own !== undefined) throw wrong(`has ${own}, which a local network chooses itself`);
+  return entries as Record<string, unknown>;
 }
 
 /** What an earlier attempt that was cut off left behind: never a network that has run. */
@@ -142,6 +175,7 @@ async function writeGenesis(
   networkId: string,
   validators: readonly Key[],
   ports: readonly NodePorts[],
+  entries: Readonly<Record<string, unknown>>,
 ): Promise<string> {
   const play = Array.from({ length: PLAY_ACCOUNTS }, newKey);
   for (const { seed } of play) await createKey(layout.accounts, { seed, unencrypted: true });
@@ -159,6 +193,8 @@ async function writeGenesis(
       staked_amount: STAKE_uPOKT.toString(),
       output: key.address,
     })),
+    ...entries,
+    params: { ...PARAMS, ...(entries.params as object | undefined) },
   };
   // Parsed and written again: checked, and with every default spelt out.
   return genesisJson(parseGenesis(JSON.stringify(file)));

@@ -25,6 +25,8 @@ export interface LocalnetOptions {
   readonly directory: string;
   readonly validators: number | undefined;
   readonly databaseUrl: string | undefined;
+  /** File of genesis entries for a new network. */
+  readonly genesis?: string | undefined;
   /** End when every node has committed so many more blocks; undefined: run until interrupted. */
   readonly blocks: number | undefined;
   /** End after so many seconds of running. */

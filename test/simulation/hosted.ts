@@ -29,12 +29,15 @@ import { NETWORK_ID } from './keys.ts';
 export class HostedValidator {
   readonly disk: Disk;
   readonly host: SingleThreadHost;
+  /** Path of its consensus journal. */
+  readonly journal: string;
   /** What it has said to other validators, in order. */
   readonly said: ConsensusMessage[] = [];
   #network: Context<typeof p2pProtocol, unknown> | undefined;
   #probe: Context<typeof PROBE, unknown> | undefined;
 
-  private constructor(validators: ValidatorSet, configs: ReadonlyMap<string, unknown>) {
+  private constructor(validators: ValidatorSet, journal: string, configs: ReadonlyMap<string, unknown>) {
+    this.journal = journal;
     this.disk = new Disk(validators);
     const definitions = [signer, this.#persistence(), this.#utility(), this.#p2p(), consensus, this.#observer()];
     const actors = definitions.map((definition) => ({
@@ -47,15 +50,20 @@ export class HostedValidator {
   /** @param home directory of its key and its record, which a former life may have left */
   static async start(home: string, validators: ValidatorSet, seed: Uint8Array): Promise<HostedValidator> {
     const { path } = await createKey(home, { unencrypted: true, name: 'validator', seed });
+    const journal = join(home, 'consensus', 'journal');
     const own: { signer: SignerStart; consensus: ConsensusStart } = {
       signer: {
-        signer: { key_file: path, record_file: join(home, 'record') },
+        signer: { key_file: path, record_file: join(home, 'record'), remote: '', remote_key_file: '' },
         networkId: NETWORK_ID,
         validators: validators.list,
       },
-      consensus: { consensus: consensusConfigSchema.parse({}), genesis: genesisOf(validators) },
+      consensus: {
+        consensus: consensusConfigSchema.parse({ journal_file: journal }),
+        genesis: genesisOf(validators),
+        version: 'test',
+      },
     };
-    const validator = new HostedValidator(validators, new Map<string, unknown>(Object.entries(own)));
+    const validator = new HostedValidator(validators, journal, new Map<string, unknown>(Object.entries(own)));
     await validator.host.start();
     return validator;
   }
@@ -81,9 +89,13 @@ export class HostedValidator {
     throw new Error(`it did not say so within ${limit_ms} ms of its time`);
   }
 
-  /** The actors die, in this order, and live again, in the order of a node: consensus waits for the signer. */
-  async replace(...names: string[]): Promise<void> {
+  /**
+   * The actors die, in this order, and live again, in the order of a node: consensus waits for the signer.
+   * @param meanwhile what happens while they are dead
+   */
+  async replace(names: readonly string[], meanwhile: () => void = () => undefined): Promise<void> {
     for (const name of names) await this.host.kill(name);
+    meanwhile();
     for (const name of ORDER.filter((one) => names.includes(one))) await this.host.restart(name);
   }
 
@@ -123,6 +135,7 @@ export class HostedValidator {
           validators: unasked,
           stage: unasked,
           blocks: unasked,
+          prove: unasked,
           headers: unasked,
           snapshots: unasked,
           manifest: unasked,

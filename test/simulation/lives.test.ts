@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -19,7 +19,9 @@ import {
   voteSignBytes,
 } from '../../actors/pocket/chain/consensus.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
+import { encodeTimeoutCertificate } from '../../actors/pocket/chain/timeout-certificate.ts';
 import { leaderOf } from '../../actors/pocket/chain/validators.ts';
+import { scan } from '../../actors/pocket/consensus/io/journal-format.ts';
 import { sign } from '../../wasm/ed25519.ts';
 import { Disk, GENESIS_MS } from './disk.ts';
 import { HostedValidator } from './hosted.ts';
@@ -46,7 +48,15 @@ function started(): Promise<HostedValidator> {
 type Place = Pick<ConsensusMessage, 'type' | 'round' | 'step'>;
 
 function said(from: Uint8Array, place: Place, content: Partial<ConsensusMessage> = {}): ConsensusMessage {
-  const unsigned = { height: HEIGHT, networkId: NETWORK_ID, blockHash: null, block: null, justify: null };
+  const unsigned = {
+    height: HEIGHT,
+    networkId: NETWORK_ID,
+    blockHash: null,
+    block: null,
+    justify: null,
+    proof: null,
+    timeout: null,
+  };
   const message = { ...unsigned, ...place, ...content };
   return { ...message, address: from, signature: sign(seeds.get(toHex(from))!, consensusSignBytes(message)) };
 }
@@ -74,6 +84,15 @@ function qc(round: number, step: number, hash: Uint8Array): Uint8Array {
   return encodeQc({ ...vote, signatures });
 }
 
+/** All validators have entered a round. */
+function timeoutFor(round: number): Uint8Array {
+  const entries = validators.list.map(({ address }) => {
+    const { signature } = said(address, { type: MESSAGE_PROPOSE, round, step: STEP_NEWROUND });
+    return { address, justifyHash: new Uint8Array(), signature };
+  });
+  return encodeTimeoutCertificate({ height: HEIGHT, round, entries });
+}
+
 /** The proposal of a round's leader for a step: the block itself, then the certificate of the step before. */
 function proposal(
   round: number,
@@ -84,27 +103,42 @@ function proposal(
   const leader = leaderOf(validators, HEIGHT, round).address;
   const content =
     step === STEP_PREPARE
-      ? { ...of, justify: prepared }
+      ? { ...of, justify: prepared, timeout: round > 0 ? timeoutFor(round) : null }
       : { blockHash: of.blockHash, justify: qc(round, step - 1, of.blockHash) };
   return said(leader, { type: MESSAGE_PROPOSE, round, step }, content);
 }
 
+/** A COMMIT vote goes to two leaders: it counts once. */
 function votes(validator: HostedValidator, round: number, step: number): ConsensusMessage[] {
-  return validator.said.filter((one) => one.type === MESSAGE_VOTE && one.round === round && one.step === step);
+  const said = validator.said.filter((one) => one.type === MESSAGE_VOTE && one.round === round && one.step === step);
+  return [...new Map(said.map((one) => [toHex(one.signature), one])).values()];
 }
 
-for (const dead of [['consensus'], ['consensus', 'signer'], ['signer']]) {
-  test(`after the death of ${dead.join(' and ')} the height goes on under the lock that was taken before`, async () => {
+const DEATHS = [
+  { dead: ['consensus'], journal: 'kept' },
+  { dead: ['consensus', 'signer'], journal: 'kept' },
+  { dead: ['consensus', 'signer'], journal: 'lost' },
+  { dead: ['signer'], journal: 'kept' },
+];
+
+for (const { dead, journal } of DEATHS) {
+  const name = `after the death of ${dead.join(' and ')}, the journal ${journal},`;
+  test(`${name} the height goes on under the lock that was taken before`, async () => {
     const validator = await started();
     const mine = block(0, 1);
     for (const step of [STEP_PREPARE, STEP_PRECOMMIT, STEP_COMMIT]) await validator.hear(proposal(0, step, mine));
     assert.equal(votes(validator, 0, STEP_COMMIT).length, 1, 'it has voted to commit, so it is locked');
 
     validator.said.length = 0;
-    await validator.replace(...dead);
+    await validator.replace(dead, () => journal === 'lost' && rmSync(validator.journal));
     await validator.host.advance(10);
-    // A new life does not go on in a round of which it forgot what it said; an old one is led out of it by two others.
-    if (!dead.includes('consensus')) await validator.hear(...others.slice(1).map(({ address }) => entered(address, 1)));
+    // It does not go on in a round of which it forgot what it said; else it is led out of it by two others.
+    if (journal === 'kept') {
+      const { round } = await validator.answer(validator.consensus.ask('state', {}));
+      // The signer's start takes time, and an old life's clock goes on meanwhile.
+      if (dead.includes('consensus')) assert.equal(round, 0);
+      await validator.hear(...others.slice(1).map(({ address }) => entered(address, 1)));
+    }
     const state = await validator.answer(validator.consensus.ask('state', {}));
     assert.deepEqual([state.height, state.round], [HEIGHT, 1]);
     // What was asked of a signer that was down is asked again after a second at most.
@@ -124,6 +158,70 @@ for (const dead of [['consensus'], ['consensus', 'signer'], ['signer']]) {
   });
 }
 
+test('a replica that dies after each of its votes goes on in the same round, up to the decision', async () => {
+  const validator = await started();
+  const mine = block(0, 1);
+  for (const step of [STEP_PREPARE, STEP_PRECOMMIT, STEP_COMMIT]) {
+    await validator.hear(proposal(0, step, mine));
+    const [vote] = votes(validator, 0, step);
+    const before = validator.said.length;
+    await validator.replace(['consensus']);
+    const { round } = await validator.answer(validator.consensus.ask('state', {}));
+    assert.equal(round, 0);
+    assert.deepEqual(votes(validator, 0, step), [vote], 'it has one vote');
+    const again = validator.said.slice(before);
+    assert.ok(
+      again.some(({ signature }) => equalBytes(signature, vote!.signature)),
+      'which may be lost, so it is said again',
+    );
+    assert.ok((await validator.metric('consensus', 'potoroo_consensus_journal_replayed_total')) > 0);
+  }
+  await validator.hear(proposal(0, STEP_DECIDE, mine));
+  assert.equal(toHex(validator.disk.tip().blockHash), toHex(mine.blockHash));
+  assert.deepEqual(contradictions(validator.said), []);
+  await validator.host.stop();
+});
+
+test('a leader that dies after its proposal still counts the votes that it had, and those that it gets', async () => {
+  const validator = await started();
+  await validator.hear(...others.map(({ address }) => entered(address, 3)));
+  const prepare = await validator.says((one) => one.step === STEP_PREPARE && one.type === MESSAGE_PROPOSE, 10_000);
+  const vote = (from: Uint8Array) =>
+    said(from, { type: MESSAGE_VOTE, round: 3, step: STEP_PREPARE }, { blockHash: prepare.blockHash });
+  await validator.hear(vote(others[0]!.address));
+
+  await validator.replace(['consensus', 'signer']);
+  await validator.hear(vote(others[1]!.address));
+  const precommit = await validator.says((one) => one.step === STEP_PRECOMMIT, 1_500);
+  assert.deepEqual([precommit.round, precommit.blockHash], [3, prepare.blockHash]);
+  assert.deepEqual(contradictions(validator.said), []);
+  await validator.host.stop();
+});
+
+test('a journal that is torn anywhere in its last record costs that record, and not the round', async () => {
+  const validator = await started();
+  const mine = block(0, 1);
+  for (const step of [STEP_PREPARE, STEP_PRECOMMIT]) await validator.hear(proposal(0, step, mine));
+  await validator.host.kill('consensus');
+  const whole = readFileSync(validator.journal);
+  const last = scan(whole.subarray(0, -1)).whole;
+  for (let length = last; length < whole.length; length++) {
+    writeFileSync(validator.journal, whole.subarray(0, length));
+    await validator.host.restart('consensus');
+    await validator.host.advance(1);
+    const { round, step } = await validator.answer(validator.consensus.ask('state', {}));
+    assert.deepEqual([round, step], [0, STEP_PRECOMMIT]);
+    const torn = await validator.metric('consensus', 'potoroo_consensus_journal_torn_bytes_total');
+    assert.equal(torn, length - last);
+    await validator.host.kill('consensus');
+  }
+  await validator.host.restart('consensus');
+  await validator.hear(proposal(0, STEP_COMMIT, mine));
+  assert.equal(votes(validator, 0, STEP_COMMIT).length, 1);
+  assert.deepEqual(contradictions(validator.said), []);
+  await validator.host.stop();
+});
+
 function entered(from: Uint8Array, round: number): ConsensusMessage {
   return said(from, { type: MESSAGE_PROPOSE, round, step: STEP_NEWROUND });
 }
@@ -142,6 +240,8 @@ const action = fc.oneof(
   fc.record({
     kind: fc.constant('die' as const),
     dead: fc.constantFrom(['signer'], ['consensus'], ['signer', 'consensus'], ['consensus', 'signer']),
+    /** Bytes of the journal that a power failure takes. */
+    torn: fc.oneof(fc.constant(0), fc.nat(3_000)),
   }),
 );
 
@@ -154,8 +254,16 @@ async function perform(validator: HostedValidator, one: typeof action extends fc
     case 'wait':
       return validator.host.advance(one.duration_ms);
     case 'die':
-      return validator.replace(...one.dead);
+      return validator.replace(
+        one.dead,
+        () => one.dead.some((name) => name === 'consensus') && tear(validator.journal, one.torn),
+      );
   }
+}
+
+function tear(path: string, bytes: number) {
+  const { size } = statSync(path);
+  truncateSync(path, Math.max(0, size - bytes));
 }
 
 /** Different contents under one height, round, step and type. */

@@ -2,13 +2,16 @@ import { checkRequest } from '../../actors/host/signer/core/request.ts';
 import { decide, UNSIGNED_STATE } from '../../actors/host/signer/core/rules.ts';
 import type { SignRequest } from '../../actors/host/signer/protocol.ts';
 import { type ConsensusMessage, consensusSignBytes, MESSAGE_VOTE } from '../../actors/pocket/chain/consensus.ts';
+import type { Evidence } from '../../actors/pocket/chain/evidence.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
+import { electionInput } from '../../actors/pocket/chain/sortition.ts';
 import type { Ask, Effect, Fact, Fetch } from '../../actors/pocket/consensus/core/effect.ts';
 import { isStale } from '../../actors/pocket/consensus/core/inbox.ts';
 import type { Input, TimerName } from '../../actors/pocket/consensus/core/input.ts';
 import type { Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import type { State } from '../../actors/pocket/consensus/core/state.ts';
 import { begin, isWanted, step } from '../../actors/pocket/consensus/core/step.ts';
+import type { Journal } from '../../actors/pocket/consensus/journal.ts';
 import { toErrorRecord } from '../../runtime/errors.ts';
 import { sha256 } from '../../wasm/hash.ts';
 import { Disk } from './disk.ts';
@@ -24,6 +27,8 @@ export interface NodeOptions {
   /** How far its clock is off, in ms. */
   readonly skew_ms: number;
   readonly manual: boolean;
+  /** Opens what its lives leave to each other; without, each begins anew. */
+  readonly journal?: () => Journal;
 }
 
 /** The world around a node. */
@@ -46,6 +51,7 @@ export interface Surroundings {
 type Service = 'signer' | 'utility' | 'persistence' | 'network';
 const SERVICE: Record<Ask['kind'], Service> = {
   sign: 'signer',
+  prove: 'signer',
   propose: 'utility',
   execute: 'utility',
   commit: 'persistence',
@@ -67,11 +73,13 @@ export class SimulatedNode {
   readonly disk: Disk;
   readonly options: NodeOptions;
   readonly facts: Fact[] = [];
+  readonly evidence: Evidence[] = [];
   state: State | null = null;
   /** What was asked before the last crash is answered to nobody. */
   crashes = 0;
   readonly #world: Surroundings;
   readonly #busyUntil_ms = new Map<Service, number>();
+  #journal: Journal | null = null;
 
   constructor(world: Surroundings, options: NodeOptions) {
     this.#world = world;
@@ -93,20 +101,29 @@ export class SimulatedNode {
     const { rules, manual, address, signer } = this.options;
     const record = signer === 'signs anything' ? UNSIGNED_STATE : this.disk.safety;
     const own = { ...settings, networkId: NETWORK_ID, self: address };
-    const begun = begin({ settings: own, rules, tip: this.disk.tip(), record, manual, mempool: 0 }, this.#now());
+    const start = { settings: own, rules, tip: this.disk.tip(), record, manual, mempool: 0 };
+    this.#journal = this.options.journal?.() ?? null;
+    const begun = this.#journal?.recover(start, this.#now()) ?? begin(start, this.#now());
     this.state = begun.state;
+    this.#journal?.follow(begun.state);
     this.#perform(begun.effects);
   }
 
   /** Loses all that is not on disk. */
   crash() {
     this.state = null;
+    this.#journal?.close();
+    this.#journal = null;
     this.crashes++;
     this.#busyUntil_ms.clear();
   }
 
   input(input: Input) {
-    if (this.state) this.#perform(step(this.state, input, this.#now()));
+    if (!this.state) return;
+    this.#journal?.append(this.state, input, this.#now());
+    const effects = step(this.state, input, this.#now());
+    this.#journal?.follow(this.state);
+    this.#perform(effects);
   }
 
   receive(message: ConsensusMessage) {
@@ -143,6 +160,9 @@ export class SimulatedNode {
         world.after(effect.delay_ms, () => life === this.crashes && this.input(input));
         return;
       }
+      case 'evidence':
+        this.evidence.push(effect.evidence);
+        return;
       case 'fact':
         this.facts.push(effect.fact);
         return;
@@ -183,6 +203,8 @@ export class SimulatedNode {
     switch (ask.kind) {
       case 'sign':
         return { kind: 'signed', id, signature: this.#sign(ask.request) };
+      case 'prove':
+        return { kind: 'proved', id, proof: this.#world.keys.prove(this.options.address, drawInput(ask)) };
       case 'propose':
         return { kind: 'proposed', id, block: disk.propose(ask, this.#world.transactions()) };
       case 'execute':
@@ -217,4 +239,8 @@ export class SimulatedNode {
     this.disk.safety = signer === 'safe' ? next : { ...next, lockedQc: null };
     return signature;
   }
+}
+
+function drawInput({ height, round, parentHash }: Extract<Ask, { kind: 'prove' }>): Uint8Array {
+  return electionInput({ networkId: NETWORK_ID, height, round, parentHash });
 }

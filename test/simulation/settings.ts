@@ -22,5 +22,6 @@ export const SETTINGS: WorldSettings = {
   timeoutCap_ms: 60_000,
   resend_ms: 500,
   maxClockDrift_ms: 5_000,
+  election: 'round_robin',
   snapshotThreshold_blocks: 0,
 };

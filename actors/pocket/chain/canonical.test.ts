@@ -49,6 +49,8 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
       blockHash,
       block,
       justify: qc,
+      proof: null,
+      timeout: Uint8Array.of(1),
       address: first!.address,
       signature,
       networkId: TEST_NETWORK,

@@ -22,8 +22,10 @@ export type CodePrefix =
   | 'CONSENSUS'
   | 'QC'
   | 'CERTIFICATE'
+  | 'TIMEOUT'
   | 'SYNC'
   | 'STATE'
+  | 'PROOF'
   | 'VALIDATORS'
   | 'SNAPSHOT';
 

@@ -15,9 +15,15 @@ export const CHAIN_ERRORS = {
   TX_PUBLIC_KEY_LENGTH: 'The public key of the transaction is not 32 bytes.',
   TX_SIGNATURE_EMPTY: 'The transaction is not signed.',
   TX_SIGNATURE_LENGTH: 'The signature of the transaction is not 64 bytes.',
-  TX_ADDRESS_EMPTY: 'The sender or the recipient of the transaction is missing.',
-  TX_ADDRESS_LENGTH: 'The sender or the recipient of the transaction is not 20 bytes.',
+  TX_ADDRESS_EMPTY: 'An address in the transaction is missing.',
+  TX_ADDRESS_LENGTH: 'An address in the transaction is not 20 bytes.',
   TX_AMOUNT_INVALID: 'The amount of the transaction is not a whole number of uPOKT between 1 and 2^128 - 1.',
+  TX_ACTOR_TYPE: 'The transaction is about an actor type that does not exist, or that this version cannot stake.',
+  TX_CHAINS_INVALID: 'The relay chains of the transaction are not different ids of four letters or digits.',
+  TX_SERVICE_URL_INVALID:
+    'The service URL of the transaction is not host:port, with http:// or https:// before it or not.',
+  TX_EVIDENCE_INVALID:
+    'The evidence is not two statements for one height, round and step and two blocks, in its one canonical encoding.',
   TX_BINDING_INVALID:
     'The network id or the last valid height of the transaction is malformed, or only one of them is given.',
 
@@ -47,6 +53,15 @@ export const CHAIN_ERRORS = {
   QC_TOO_FEW_SIGNERS: 'The quorum certificate has not more than two thirds of the validators.',
   QC_SIGNATURE_INVALID: 'A signature in the quorum certificate is wrong.',
 
+  TIMEOUT_MALFORMED: 'The bytes are not a timeout certificate, or a field of it has the wrong form.',
+  TIMEOUT_NOT_CANONICAL: 'The bytes are a timeout certificate, but not in its one canonical encoding.',
+  TIMEOUT_TOO_LARGE: 'The timeout certificate is larger than one may be.',
+  TIMEOUT_VERSION_UNSUPPORTED:
+    'The timeout certificate is of a version that this node does not know: upgrade the node.',
+  TIMEOUT_UNKNOWN_SIGNER: 'A signer of the timeout certificate is not a validator.',
+  TIMEOUT_TOO_FEW_SIGNERS: 'The timeout certificate has not more than two thirds of the validators.',
+  TIMEOUT_SIGNATURE_INVALID: 'A signature in the timeout certificate is wrong.',
+
   CERTIFICATE_MALFORMED: 'The bytes are not a stream certificate, or a field of it has the wrong form.',
   CERTIFICATE_NOT_CANONICAL: 'The bytes are a stream certificate, but not in its one canonical encoding.',
   CERTIFICATE_TOO_LARGE: 'The stream certificate is larger than one may be.',
@@ -60,6 +75,9 @@ export const CHAIN_ERRORS = {
   LIGHT_VALIDATORS_UNKNOWN: 'The validators shown with a header are not those that the trusted header names.',
   LIGHT_SET_CHANGED:
     'The validators changed between the trusted header and this one: headers are missing between them.',
+  LIGHT_UNDECIDED:
+    'A header comes without a certificate, as that of genesis: only its own hash, from someone you trust, proves it.',
+  LIGHT_HASH_FOREIGN: 'The header is not the one whose hash is trusted.',
   LIGHT_QC_FOREIGN: 'The certificate shown with a header is for another block or another step.',
 
   SYNC_MALFORMED: 'The bytes are not a sync message, or a field of it has the wrong form.',
@@ -74,6 +92,12 @@ export const CHAIN_ERRORS = {
   STATE_NOT_CANONICAL: 'The bytes are a value of a state trie, but not in its one canonical encoding.',
   STATE_TOO_LARGE: 'The bytes are longer than any value of a state trie.',
 
+  PROOF_MALFORMED: 'The proof is not one, or a field of it has the wrong form: fetch it again.',
+  PROOF_NOT_CANONICAL: 'The bytes are a proof, but not in its one canonical encoding.',
+  PROOF_TOO_LARGE: 'The proof is larger than one may be.',
+  PROOF_MISMATCH: 'A proof says in one field something else than in another, which the message names.',
+  PROOF_WRONG: 'The proof does not show the value, or its absence, under the state of its header.',
+
   SNAPSHOT_MALFORMED:
     'The bytes are not a part of a snapshot, or a field has the wrong form: fetch the snapshot from another peer.',
   SNAPSHOT_NOT_CANONICAL: 'The bytes are a part of a snapshot, but not in its one canonical encoding.',
@@ -81,6 +105,8 @@ export const CHAIN_ERRORS = {
   SNAPSHOT_VERSION_UNSUPPORTED: 'The snapshot is of a version that this node does not know: upgrade the node.',
 
   VALIDATORS_INVALID: 'A validator set is empty, too large, or has two validators with one address.',
+  SORTITION_INVALID:
+    'A leader election was asked for with a stake, a height, a VRF output or a number of candidates that cannot be.',
   VALIDATORS_MALFORMED: 'The bytes are not a validator set, or a field of it has the wrong form.',
   VALIDATORS_NOT_CANONICAL: 'The bytes are a validator set, but not in its one canonical encoding.',
   VALIDATORS_TOO_LARGE: 'The validator set is larger than one may be.',

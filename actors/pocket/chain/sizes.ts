@@ -15,6 +15,8 @@ export const MAX_VALUE_BYTES = 524_288;
 /** MAX_VALIDATORS signers of 110 bytes each, twice over. */
 export const MAX_QC_BYTES = 262_144;
 
+/** MAX_VALIDATORS entries of 125 bytes each, twice over. */
+export const MAX_TIMEOUT_CERTIFICATE_BYTES = 262_144;
 /** The canonical set of MAX_VALIDATORS: 140 bytes each, and room. */
 export const MAX_VALIDATOR_SET_BYTES = 262_144;
 

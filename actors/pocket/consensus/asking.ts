@@ -19,8 +19,8 @@ export interface Peers {
   readonly p2p: Peer<P2pProtocol>;
 }
 
-/** A peer that restarts or is full: it passes, and every ask here may be repeated. */
-const TRANSIENT = new Set(['ACTOR_RESTARTED', 'MAILBOX_FULL', 'DEADLINE_EXCEEDED']);
+/** A peer that restarts or is full, a signer elsewhere that is away: it passes, and every ask here may be repeated. */
+const TRANSIENT = new Set(['ACTOR_RESTARTED', 'MAILBOX_FULL', 'DEADLINE_EXCEEDED', 'SIGNER_UNREACHABLE']);
 /** A restarted actor answers after some 40 ms. */
 const FIRST_DELAY_MS = 25;
 const LAST_DELAY_MS = 1_000;
@@ -52,6 +52,11 @@ export async function put(peers: Peers, id: number, ask: Ask, trace: string): Pr
     case 'sign': {
       const { signature } = await peers.signer.ask('sign', ask.request, { trace });
       return { kind: 'signed', id, signature };
+    }
+    case 'prove': {
+      const { kind, ...place } = ask;
+      const { proof } = await peers.signer.ask(kind, place, { trace });
+      return { kind: 'proved', id, proof };
     }
     case 'propose': {
       const { kind, ...question } = ask;

@@ -25,6 +25,16 @@ export const consensusConfigSchema = z.strictObject({
     .max(600_000)
     .default(5_000)
     .describe('How far ahead of the local clock the timestamp of a proposed block may be'),
+  journal_file: z
+    .string()
+    .default('')
+    .describe('File of what was heard at the present height, for a restart in the middle of it; empty: none is kept'),
+  journal_max_mb: z
+    .int()
+    .min(1)
+    .max(1_024)
+    .default(64)
+    .describe('Size that the journal may reach; at a height that needs more none is kept, and a restart costs a round'),
   snapshot_threshold_blocks: z
     .int()
     .min(0)
@@ -38,7 +48,10 @@ type ConsensusConfig = z.infer<typeof consensusConfigSchema>;
 
 /** What the actor is started with. */
 export interface ConsensusStart {
+  /** Paths are absolute here. */
   consensus: ConsensusConfig;
   /** Text of the genesis file. */
   genesis: string;
+  /** Version of this software: another one does not replay this one's journal. */
+  version: string;
 }

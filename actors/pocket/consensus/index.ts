@@ -1,5 +1,5 @@
 import { type Context, defineActor, listen } from '../../../runtime/actor.ts';
-import { CodedError } from '../../../runtime/errors.ts';
+import { CodedError, toErrorRecord } from '../../../runtime/errors.ts';
 import { signerProtocol } from '../../host/signer/protocol.ts';
 import {
   type ConsensusMessage,
@@ -13,8 +13,10 @@ import { isQuorumOf } from '../chain/validators.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
+import { accuse } from './accuse.ts';
 import { failure, heightTrace, type Peers, persist, put } from './asking.ts';
 import type { ConsensusStart } from './config.ts';
+import { votersAt } from './core/certificates.ts';
 import type { Ask, Effect, Fact } from './core/effect.ts';
 import { isStale } from './core/inbox.ts';
 import type { Input, TimerName } from './core/input.ts';
@@ -22,6 +24,7 @@ import { hotpokt } from './core/rules.ts';
 import type { Settings, State } from './core/state.ts';
 import { begin, isWanted, step } from './core/step.ts';
 import { isSyncing, syncView } from './core/sync.ts';
+import { circumstancesOf, Journal } from './journal.ts';
 import { consensusMetrics } from './metrics.ts';
 import { type ConsensusState, consensusProtocol } from './protocol.ts';
 import { Reporter } from './reporter.ts';
@@ -42,8 +45,9 @@ class Shell {
   readonly #reporter: Reporter;
   readonly #timers = new Map<TimerName, () => void>();
   #state: State | null = null;
+  #journal: Journal | null = null;
   /** Reported before the core was there. */
-  #mempool = 0;
+  #mempool: number | null = null;
   /** Addresses of the peers with which messages go both ways. */
   #connected: readonly Uint8Array[] = [];
   #stopped = false;
@@ -68,12 +72,14 @@ class Shell {
     const identity = await read(() => signer.ask('identity', {}));
     const record = await read(() => signer.ask('record', {}));
     const tip = await read(() => persistence.ask('tip', {}));
-    if (!identity || !record || !tip) return;
+    if (this.#stopped || !identity || !record || !tip) return;
     const settings = this.#settings(identity.address);
     const { manual } = config.consensus;
-    const start = { settings, rules: hotpokt, tip, record, manual, mempool: this.#mempool };
-    const { state, effects } = begin(start, clock.now());
+    this.#journal = this.#openJournal(settings);
+    const start = { settings, rules: hotpokt, tip, record, manual, mempool: this.#mempool ?? 0 };
+    const { state, effects } = this.#journal?.recover(start, clock.now()) ?? begin(start, clock.now());
     this.#state = state;
+    this.#journal?.follow(state);
     const facts = { height: state.height, round: state.view.round, validator: state.selfHex, manual };
     if (state.isValidator) log.info(facts, 'consensus started');
     else
@@ -83,11 +89,35 @@ class Shell {
       );
     this.#perform(effects);
     this.input({ kind: 'peers', addresses: this.#connected });
+    if (this.#mempool !== null) this.mempool(this.#mempool);
+  }
+
+  /** A node whose journal cannot be opened does not start; one that runs rather loses rounds when its actors die. */
+  #openJournal(settings: Settings): Journal | null {
+    const { config, incarnation, log } = this.#context;
+    const { journal_file, journal_max_mb, manual } = config.consensus;
+    if (journal_file === '') return null;
+    const { journal: metrics } = this.#reporter.metrics;
+    const circumstances = circumstancesOf(config.version, manual, settings);
+    try {
+      return Journal.open({ path: journal_file, maxBytes: journal_max_mb << 20, circumstances, metrics, log });
+    } catch (error) {
+      if (incarnation === 1) throw error;
+      const { code, message, data } = toErrorRecord(error);
+      log.error({ code, ...data }, message);
+      metrics.failures.inc();
+      return null;
+    }
   }
 
   input(input: Input) {
-    if (this.#stopped || !this.#state) return;
-    this.#perform(step(this.#state, input, this.#context.clock.now()));
+    const state = this.#state;
+    if (this.#stopped || !state) return;
+    const now_ms = this.#context.clock.now();
+    this.#journal?.append(state, input, now_ms);
+    const effects = step(state, input, now_ms);
+    this.#journal?.follow(state);
+    this.#perform(effects);
   }
 
   mempool(transactions: number) {
@@ -152,6 +182,7 @@ class Shell {
     this.#stopped = true;
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#journal?.close();
   }
 
   #validated(from: Uint8Array, bytes: Uint8Array): ConsensusMessage | null {
@@ -159,7 +190,7 @@ class Shell {
       const message = decodeConsensusMessage(bytes);
       const reason = this.#refusal(from, message);
       if (!reason) {
-        verifyConsensusMessage(message, this.#running().validators);
+        verifyConsensusMessage(message, votersAt(this.#running(), message.height));
         return message;
       }
       this.#reporter.report({ fact: 'drop', reason });
@@ -185,7 +216,7 @@ class Shell {
   }
 
   #settings(self: Uint8Array): Settings {
-    const { networkId, blockInterval_ms, emptyBlockInterval_ms, maxBlockBytes } = this.#genesis;
+    const { networkId, blockInterval_ms, emptyBlockInterval_ms, maxBlockBytes, leaderElection } = this.#genesis;
     const { timeout_ms, timeout_cap_ms, resend_ms, max_clock_drift_ms, snapshot_threshold_blocks } =
       this.#context.config.consensus;
     return {
@@ -198,6 +229,7 @@ class Shell {
       timeoutCap_ms: timeout_cap_ms,
       resend_ms,
       maxClockDrift_ms: max_clock_drift_ms,
+      election: leaderElection,
       snapshotThreshold_blocks: snapshot_threshold_blocks,
     };
   }
@@ -229,6 +261,15 @@ class Shell {
       case 'cancelTimer':
         this.#timers.get(effect.timer)?.();
         return;
+      case 'evidence':
+        accuse(effect.evidence, {
+          genesis: this.#genesis,
+          utility: this.#peers.utility,
+          clock: this.#context.clock,
+          log: this.#context.log,
+          isWanted: (until) => !this.#stopped && this.#running().height <= until,
+        }).catch((error) => this.#context.fail(error));
+        return;
       case 'fact':
         this.#announce(effect.fact);
         return this.#reporter.report(effect.fact);
@@ -239,7 +280,7 @@ class Shell {
   }
 
   #announce(fact: Fact) {
-    if (fact.fact !== 'view') return;
+    if (fact.fact !== 'view' && fact.fact !== 'elected') return;
     const { height, round, leader } = fact;
     this.#context.emit('view', { height, round, leader });
   }

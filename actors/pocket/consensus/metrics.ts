@@ -26,9 +26,22 @@ export interface ConsensusMetrics {
   readonly unsent: Counter;
   readonly rejected: Counter<'reason'>;
   readonly equivocations: Counter;
+  readonly ownKey: Counter;
   readonly refusals: Counter<'code'>;
   readonly failures: Counter<'ask' | 'code'>;
   readonly badPeers: Counter<'reason'>;
+  readonly staleRecords: Counter;
+  readonly journal: JournalMetrics;
+}
+
+interface JournalMetrics {
+  readonly active: Gauge;
+  readonly bytes: Gauge;
+  readonly records: Counter;
+  readonly replayed: Counter;
+  readonly torn_bytes: Counter;
+  readonly discarded: Counter<'reason'>;
+  readonly failures: Counter;
 }
 
 export function consensusMetrics(registry: Registry): ConsensusMetrics {
@@ -60,7 +73,7 @@ export function consensusMetrics(registry: Registry): ConsensusMetrics {
     validators: gauge('connected_validators', 'Validators with a proven consensus stream to this one'),
     views: counter(
       'views',
-      'Views entered, by cause: height, timeout, invalid proposal, jump after others, trigger',
+      'Views entered, by cause: height, timeout, invalid proposal, jump after others, trigger, recovery of a restarted actor',
       'cause',
     ),
     timeouts: counter('timeouts', 'Views that ended by timeout: the leader was silent, slow or unreachable'),
@@ -87,7 +100,11 @@ export function consensusMetrics(registry: Registry): ConsensusMetrics {
     ),
     equivocations: counter(
       'equivocations',
-      'Second, different proposals of a leader in one step: it is faulty or runs twice',
+      'Validators that signed two blocks in one place, once for each height: each is faulty or runs twice',
+    ),
+    ownKey: counter(
+      'own_key_abuses',
+      'Messages with the key of this validator that it did not sign: another process has the key',
     ),
     refusals: counter('sign_refusals', 'Messages that the signer refused to sign, by code', 'code'),
     failures: counter('failures', 'Requests to other actors that failed for good, by request and code', 'ask', 'code'),
@@ -96,5 +113,22 @@ export function consensusMetrics(registry: Registry): ConsensusMetrics {
       'Peers that served false blocks, headers or snapshots, or stalled, by reason; all but stalled are provable lies',
       'reason',
     ),
+    staleRecords: counter(
+      'stale_records',
+      "Starts at which the signer's record held less than this validator had said: it is an old copy",
+    ),
+    journal: {
+      active: gauge('journal_active', '1 while inputs are journaled; 0 while blocks are fetched or the journal fails'),
+      bytes: gauge('journal_bytes', 'Size of the journal of the present height'),
+      records: counter('journal_records', 'Records written to the journal'),
+      replayed: counter('journal_replayed', 'Inputs replayed when this actor started; 0 means that it began anew'),
+      torn_bytes: counter('journal_torn_bytes', 'Bytes cut off the end of the journal because they were torn'),
+      discarded: counter(
+        'journal_discarded',
+        'Journals of no use, by reason; other_tip is normal, any other costs a restart the round',
+        'reason',
+      ),
+      failures: counter('journal_failures', 'Reads and writes of the journal that failed: look at the disk'),
+    },
   };
 }

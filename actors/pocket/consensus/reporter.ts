@@ -31,6 +31,8 @@ export class Reporter {
     switch (fact.fact) {
       case 'view':
         return this.#view(fact);
+      case 'elected':
+        return this.#log.debug(fact, 'a better candidate leads the view');
       case 'step':
         return this.#step(fact.step);
       case 'committed':
@@ -98,7 +100,20 @@ export class Reporter {
   }
 
   #trouble(
-    fact: Extract<Fact, { fact: 'rejected' | 'equivocation' | 'refused' | 'failed' | 'undecidable' | 'badPeer' }>,
+    fact: Extract<
+      Fact,
+      {
+        fact:
+          | 'rejected'
+          | 'equivocation'
+          | 'ownKey'
+          | 'refused'
+          | 'failed'
+          | 'undecidable'
+          | 'badPeer'
+          | 'recordBehind';
+      }
+    >,
   ) {
     const { metrics } = this;
     if (fact.fact === 'rejected') {
@@ -106,13 +121,25 @@ export class Reporter {
       this.#log.warn(fact, 'proposal rejected');
     } else if (fact.fact === 'equivocation') {
       metrics.equivocations.inc();
-      this.#log.warn(fact, 'the leader proposed two blocks in one view');
+      this.#log.warn(fact, 'a validator signed two blocks in one place: the evidence goes to the ledger');
+    } else if (fact.fact === 'ownKey') {
+      metrics.ownKey.inc();
+      this.#log.error(
+        fact,
+        'another process signs with the key of this validator: stop one of the two before its stake is burned',
+      );
     } else if (fact.fact === 'refused') {
       metrics.refusals.inc({ code: fact.code });
       this.#log.warn(fact, 'the signer refused: this validator is silent in this step');
     } else if (fact.fact === 'badPeer') {
       metrics.badPeers.inc({ reason: fact.reason });
       this.#log.warn(fact, 'a peer did not serve what it claims to have: it is not asked for a while');
+    } else if (fact.fact === 'recordBehind') {
+      metrics.staleRecords.inc();
+      this.#log.error(
+        fact,
+        "the signer's record is older than what this validator has said: find out whether a backup of it was restored, and whether another node signs with this key",
+      );
     } else if (fact.fact === 'undecidable') {
       this.#log.error(
         fact,

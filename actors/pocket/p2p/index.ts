@@ -1,3 +1,4 @@
+import { loadNodeKey } from '../../../net/node-key.ts';
 import { defineActor, listen } from '../../../runtime/actor.ts';
 import { signerProtocol } from '../../host/signer/protocol.ts';
 import { parseGenesis } from '../chain/genesis.ts';
@@ -5,7 +6,6 @@ import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
 import type { P2pStart } from './config.ts';
 import { Network } from './io/network.ts';
-import { loadNodeKey } from './io/node-key.ts';
 import { MAX_REQUESTS } from './io/sync-client.ts';
 import { p2pProtocol } from './protocol.ts';
 
@@ -22,7 +22,7 @@ export default defineActor<typeof p2pProtocol, P2pStart>({
       {
         config,
         genesis: parseGenesis(context.config.genesis),
-        key: await loadNodeKey(config.key_file, random),
+        key: await loadNodeKey(config.key_file, random, 'p2p.key_file'),
         signer: context.peer(signerProtocol),
         persistence: context.peer(persistenceProtocol),
         clock,

@@ -12,6 +12,18 @@ export const databaseConfigSchema = z.strictObject({
     .default('potoroo')
     .describe('Schema that holds the chain; one node per schema'),
   pool_size: z.int().min(2).max(50).default(4).describe('Connections for writing blocks and reading state'),
+  proof_heights: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(100)
+    .describe('Latest heights whose state can be proven; each costs memory for what its block changed. 0: none'),
+  proof_memory_mb: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(256)
+    .describe('Memory for the states of those heights; where it is full, there are fewer of them'),
   snapshot_interval_blocks: z
     .int()
     .min(0)

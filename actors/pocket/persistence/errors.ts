@@ -8,6 +8,9 @@ export const PERSISTENCE_ERRORS = {
   COMMIT_CONFLICT: 'The database holds another block at this height: two nodes write into one schema, or a fork.',
   JOURNAL_FULL: 'Too many accepted transactions wait to be committed.',
   GENESIS_MISMATCH: 'The database belongs to a chain with another genesis file.',
+  BLOCK_NOT_FOUND: 'No block is committed at this height yet.',
+  PROOF_PRUNED:
+    'The state of this height is not kept any more, or not since the node started: ask for a later height, or another node.',
   STATE_CORRUPT: 'The rows in the database do not give the state hash of its last block.',
   SNAPSHOT_NOT_NEEDED: 'The snapshot is not above the next height of this node: fetch blocks instead.',
   SNAPSHOT_WRONG_NETWORK: 'The snapshot is of another network.',

@@ -9,6 +9,7 @@ import type { Validator } from '../chain/validators.ts';
 import type { PersistenceStart } from './config.ts';
 import { BalanceCache } from './core/balance-cache.ts';
 import { ChainState } from './core/chain-state.ts';
+import type { ProofLimits } from './core/recent-states.ts';
 import type { StagedBlock } from './core/staging.ts';
 import { TREE_NAMES } from './core/tries.ts';
 import { type ValidatorRules, validatorRules } from './core/validators.ts';
@@ -21,7 +22,16 @@ import { readBalances, readBlock, readBlocks, readExtent, readHashAt, readHeader
 import { Snapshots } from './io/snapshots.ts';
 import { writeBlock } from './io/write-block.ts';
 import { type PersistenceMetrics, persistenceMetrics } from './metrics.ts';
-import { type AccountRow, type ChangeSet, persistenceProtocol, type ReceiptRow, type Tip } from './protocol.ts';
+import {
+  type AccountRow,
+  type ChangeSet,
+  type ProofParts,
+  type ProofRequest,
+  persistenceProtocol,
+  type ReceiptRow,
+  type Tip,
+} from './protocol.ts';
+import { prove } from './proving.ts';
 
 /** A server that comes up with the node, or replays its log after a crash, is waited for. */
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -101,7 +111,7 @@ class Persistence {
     };
   }
 
-  validators({ at }: { at: Uint8Array }) {
+  validators({ at }: { at: Uint8Array | null }) {
     const { validators, voters } = this.#chain.view(at);
     return { actors: validators.actors, voters: voters.list.map(({ address }) => address) };
   }
@@ -190,6 +200,10 @@ class Persistence {
     return { blocks: await this.#database.run(deadline_ms, (sql) => readBlocks(sql, range)) };
   }
 
+  prove(request: ProofRequest, { deadline_ms }: Envelope): Promise<ProofParts> {
+    return prove({ chain: this.#chain, database: this.#database }, request, deadline_ms);
+  }
+
   async journal({ transactions }: { transactions: Uint8Array[] }, { deadline_ms }: Envelope): Promise<object> {
     const done = this.#metrics.journalSeconds.startTimer();
     if (transactions.length > 0) await this.#journal.add(transactions, deadline_ms);
@@ -244,20 +258,17 @@ class Persistence {
     this.#restoring = true;
     try {
       const { tip, window } = await this.#snapshots.restore(deadline_ms);
-      const before = this.#chain;
-      this.#chain = new ChainState(tip, window);
+      this.#chain.release();
+      this.#chain = new ChainState(tip, window, proofLimits(this.#context.config));
       this.#cache = new BalanceCache();
-      before.release();
-      await this.#journal.count(deadline_ms);
-      this.#measure();
     } finally {
       this.#restoring = false;
     }
-    const { validators, ...tip } = this.tip();
-    const { height, blockHash: hash, stateHash, timestamp_ms } = tip;
-    const block = { height, blockHash: hash, stateHash, timestamp_ms };
-    this.#context.emit('committed', { ...block, hashes: [], replayKeys: [], accounts: [], validators }, trace);
-    return { ...tip, validators };
+    const { voters, commitQc, ...block } = this.tip();
+    this.#context.emit('committed', { ...block, hashes: [], replayKeys: [], accounts: [] }, trace);
+    await this.#journal.count(deadline_ms);
+    this.#measure();
+    return { ...block, voters, commitQc };
   }
 
   async stop(): Promise<void> {
@@ -337,6 +348,8 @@ class Persistence {
     this.#metrics.height.set(Number(header.height));
     this.#metrics.staged.set(this.#chain.stagedBlocks);
     this.#metrics.journal.set(this.#journal.size);
+    this.#metrics.proofHeights.set(this.#chain.proofHeights);
+    this.#metrics.proofBytes.set(tries.others_bytes);
     for (const tree of TREE_NAMES) this.#metrics.trieLeaves.set({ tree }, tries.size(tree));
   }
 }
@@ -367,6 +380,10 @@ class Lookup {
   }
 }
 
+function proofLimits({ database }: PersistenceStart): ProofLimits {
+  return { heights: database.proof_heights, memory_bytes: database.proof_memory_mb * 2 ** 20 };
+}
+
 async function open(context: Ctx): Promise<Persistence> {
   const { config, clock, log } = context;
   const metrics = persistenceMetrics(context.metrics);
@@ -380,7 +397,12 @@ async function open(context: Ctx): Promise<Persistence> {
     await migrate(database, { schema: config.database.schema, deadline_ms: connected_ms, log });
     const started_ms = clock.now();
     const genesis = parseGenesis(config.genesis);
-    const chain = await openChain(database, { genesis, deadline_ms: connected_ms, log });
+    const chain = await openChain(database, {
+      genesis,
+      proofs: proofLimits(config),
+      deadline_ms: connected_ms,
+      log,
+    });
     const journal = new Journal(database);
     await journal.count(connected_ms);
     const facts = { height: chain.tip.header.height, staged: chain.stagedBlocks, journaled: journal.size };
@@ -420,6 +442,7 @@ export default defineActor<typeof persistenceProtocol, PersistenceStart>({
         commit: (body, envelope) => persistence.commit(body, envelope),
         block: (body, envelope) => persistence.block(body, envelope),
         blocks: (body, envelope) => persistence.blocks(body, envelope),
+        prove: (body, envelope) => persistence.prove(body, envelope),
         headers: (body, envelope) => persistence.headers(body, envelope),
         snapshots: (body, envelope) => persistence.snapshots(body, envelope),
         manifest: (body) => persistence.manifest(body),

@@ -16,6 +16,8 @@ export interface PersistenceMetrics {
   readonly journal: Gauge;
   readonly cacheLookups: Counter<'result'>;
   readonly trieLeaves: Gauge<'tree'>;
+  readonly proofHeights: Gauge;
+  readonly proofBytes: Gauge;
   readonly retries: Counter;
   readonly snapshotHeight: Gauge;
   readonly snapshotBytes: Gauge;
@@ -64,6 +66,14 @@ export function persistenceMetrics(registry: Registry): PersistenceMetrics {
       labelNames: ['tree'],
       registers,
     }),
+    proofHeights: gauge(
+      'proof_heights',
+      'Heights whose state can be proven; grows to database.proof_heights after a start, falls where memory ends',
+    ),
+    proofBytes: gauge(
+      'proof_bytes',
+      'Memory of the tries beyond the state of the tip: of heights kept for proofs (at most database.proof_memory_mb)',
+    ),
     retries: counter(
       'retries',
       'Database work repeated because the connection was lost; rising means an unsteady server',

@@ -1,5 +1,6 @@
 import { defineProtocol, message, question } from '../../../runtime/protocol.ts';
 import type { Actor } from '../chain/actor.ts';
+import type { StateProof } from '../chain/state-proof.ts';
 import type { Validator } from '../chain/validators.ts';
 
 export interface AccountRow {
@@ -53,9 +54,23 @@ export interface Tip {
   timestamp_ms: bigint;
   /** Canonical bytes of the commit QC; null for genesis. */
   commitQc: Uint8Array | null;
-  /** Who decided this block. Of genesis, which nobody decided, those that decide height 1. */
+  /**
+   * Who decided this block. Of genesis, which nobody decided, those that decide height 1. Without service URLs where the
+   * chain began with this block, from a snapshot.
+   */
   voters: Validator[];
   /** Who decides the next height: a change that a block makes to the set counts from the block after it. */
+  validators: Validator[];
+}
+
+/** What is to be proven. */
+export interface ProofRequest extends Pick<StateProof, 'tree' | 'key'> {
+  /** 0: the tip. */
+  height: bigint;
+}
+
+/** With the request, a StateProof. */
+export interface ProofParts extends Omit<StateProof, 'tree' | 'key' | 'validators'> {
   validators: Validator[];
 }
 
@@ -108,10 +123,10 @@ export const persistenceProtocol = defineProtocol('persistence', {
     ),
     /**
      * The validators of the state of a committed or staged block, whatever their status, by ascending address, and the
-     * addresses of those that decide that block itself.
+     * addresses of those that decide that block itself. `at` null means the tip.
      * @throws PARENT_UNKNOWN
      */
-    validators: question<{ at: Uint8Array }, { actors: Actor[]; voters: Uint8Array[] }>(
+    validators: question<{ at: Uint8Array | null }, { actors: Actor[]; voters: Uint8Array[] }>(
       'consensus',
       10_000,
       ['at'],
@@ -148,6 +163,16 @@ export const persistenceProtocol = defineProtocol('persistence', {
       10_000,
       ['from', 'count', 'maxBytes'],
       ['blocks'],
+    ),
+    /**
+     * A value of a committed state, or its absence, with what it takes to check it elsewhere.
+     * @throws PROOF_PRUNED {oldest}, BLOCK_NOT_FOUND
+     */
+    prove: question<ProofRequest, ProofParts>(
+      'sync',
+      10_000,
+      ['height', 'tree', 'key'],
+      ['header', 'commitQc', 'validators', 'value', 'proof'],
     ),
     /**
      * Committed headers from a height on, at most `count` and about 4 MB, for the light client: empty past the tip, and

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file consensus.proto.
  */
 export const file_consensus: GenFile = /*@__PURE__*/
-  fileDesc("Cg9jb25zZW5zdXMucHJvdG8SCWNvbnNlbnN1cyLuAQoPSG90c3R1ZmZNZXNzYWdlEgwKBHR5cGUYASABKA0SDgoGaGVpZ2h0GAIgASgEEgwKBHN0ZXAYAyABKA0SDQoFcm91bmQYBCABKA0SDQoFYmxvY2sYBSABKAwSGgoScXVvcnVtX2NlcnRpZmljYXRlGAYgASgMEjYKEXBhcnRpYWxfc2lnbmF0dXJlGAggASgLMhsuY29uc2Vuc3VzLlBhcnRpYWxTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgJIAEoDBIPCgd2ZXJzaW9uGAogASgNEhIKCm5ldHdvcmtfaWQYCyABKAlKBAgHEAgiNgoQUGFydGlhbFNpZ25hdHVyZRIRCglzaWduYXR1cmUYASABKAwSDwoHYWRkcmVzcxgCIAEoCSJFChJUaHJlc2hvbGRTaWduYXR1cmUSLwoKc2lnbmF0dXJlcxgBIAMoCzIbLmNvbnNlbnN1cy5QYXJ0aWFsU2lnbmF0dXJlIqcBChFRdW9ydW1DZXJ0aWZpY2F0ZRIOCgZoZWlnaHQYASABKAQSDQoFcm91bmQYAiABKA0SDAoEc3RlcBgDIAEoDRI6ChN0aHJlc2hvbGRfc2lnbmF0dXJlGAUgASgLMh0uY29uc2Vuc3VzLlRocmVzaG9sZFNpZ25hdHVyZRISCgpibG9ja19oYXNoGAYgASgMEg8KB3ZlcnNpb24YByABKA1KBAgEEAUirgEKEkNvbnNlbnN1c1NpZ25CeXRlcxIOCgZkb21haW4YASABKAkSEgoKbmV0d29ya19pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEgwKBHR5cGUYBCABKA0SDgoGaGVpZ2h0GAUgASgEEg0KBXJvdW5kGAYgASgNEgwKBHN0ZXAYByABKA0SEgoKYmxvY2tfaGFzaBgIIAEoDBIUCgxqdXN0aWZ5X2hhc2gYCSABKAwihAEKEVN0cmVhbUNlcnRpZmljYXRlEg8KB3ZlcnNpb24YASABKA0SEgoKbmV0d29ya19pZBgCIAEoCRIPCgdwZWVyX2lkGAMgASgJEhIKCmV4cGlyZXNfbXMYBCABKAQSEgoKcHVibGljX2tleRgFIAEoDBIRCglzaWduYXR1cmUYBiABKAwiigEKGlN0cmVhbUNlcnRpZmljYXRlU2lnbkJ5dGVzEg4KBmRvbWFpbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhIKCm5ldHdvcmtfaWQYAyABKAkSDwoHcGVlcl9pZBgEIAEoCRISCgpleHBpcmVzX21zGAUgASgEEhIKCnB1YmxpY19rZXkYBiABKAwitwIKC1N5bmNSZXF1ZXN0Eg8KB3ZlcnNpb24YASABKA0SKgoGYmxvY2tzGAIgASgLMhguY29uc2Vuc3VzLkJsb2Nrc1JlcXVlc3RIABIoCgVibG9jaxgDIAEoCzIXLmNvbnNlbnN1cy5CbG9ja1JlcXVlc3RIABIuCghtZXRhZGF0YRgEIAEoCzIaLmNvbnNlbnN1cy5NZXRhZGF0YVJlcXVlc3RIABIsCgdoZWFkZXJzGAUgASgLMhkuY29uc2Vuc3VzLkhlYWRlcnNSZXF1ZXN0SAASLgoIbWFuaWZlc3QYBiABKAsyGi5jb25zZW5zdXMuTWFuaWZlc3RSZXF1ZXN0SAASKAoFY2h1bmsYByABKAsyFy5jb25zZW5zdXMuQ2h1bmtSZXF1ZXN0SABCCQoHcmVxdWVzdCIsCg1CbG9ja3NSZXF1ZXN0EgwKBGZyb20YASABKAQSDQoFY291bnQYAiABKA0iIgoMQmxvY2tSZXF1ZXN0EhIKCmJsb2NrX2hhc2gYASABKAwiEQoPTWV0YWRhdGFSZXF1ZXN0Ii0KDkhlYWRlcnNSZXF1ZXN0EgwKBGZyb20YASABKAQSDQoFY291bnQYAiABKA0iIQoPTWFuaWZlc3RSZXF1ZXN0Eg4KBmhlaWdodBgBIAEoBCItCgxDaHVua1JlcXVlc3QSDgoGaGVpZ2h0GAEgASgEEg0KBWluZGV4GAIgASgNIr8CCgxTeW5jUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoDRIrCgZibG9ja3MYAiABKAsyGS5jb25zZW5zdXMuQmxvY2tzUmVzcG9uc2VIABIpCgVibG9jaxgDIAEoCzIYLmNvbnNlbnN1cy5CbG9ja1Jlc3BvbnNlSAASLwoIbWV0YWRhdGEYBCABKAsyGy5jb25zZW5zdXMuTWV0YWRhdGFSZXNwb25zZUgAEi0KB2hlYWRlcnMYBSABKAsyGi5jb25zZW5zdXMuSGVhZGVyc1Jlc3BvbnNlSAASLwoIbWFuaWZlc3QYBiABKAsyGy5jb25zZW5zdXMuTWFuaWZlc3RSZXNwb25zZUgAEikKBWNodW5rGAcgASgLMhguY29uc2Vuc3VzLkNodW5rUmVzcG9uc2VIAEIKCghyZXNwb25zZSI4Cg5CbG9ja3NSZXNwb25zZRImCgZibG9ja3MYASADKAsyFi5jb25zZW5zdXMuU3luY2VkQmxvY2siLwoLU3luY2VkQmxvY2sSDQoFYmxvY2sYASABKAwSEQoJY29tbWl0X3FjGAIgASgMIh4KDUJsb2NrUmVzcG9uc2USDQoFYmxvY2sYASABKAwiXwoQTWV0YWRhdGFSZXNwb25zZRISCgptaW5faGVpZ2h0GAEgASgEEhIKCm1heF9oZWlnaHQYAiABKAQSEAoIdGlwX2hhc2gYAyABKAwSEQoJc25hcHNob3RzGAQgAygEIjsKD0hlYWRlcnNSZXNwb25zZRIoCgdoZWFkZXJzGAEgAygLMhcuY29uc2Vuc3VzLlN5bmNlZEhlYWRlciJFCgxTeW5jZWRIZWFkZXISDgoGaGVhZGVyGAEgASgMEhEKCWNvbW1pdF9xYxgCIAEoDBISCgp2YWxpZGF0b3JzGAMgASgMIiQKEE1hbmlmZXN0UmVzcG9uc2USEAoIbWFuaWZlc3QYASABKAwiHgoNQ2h1bmtSZXNwb25zZRINCgVjaHVuaxgBIAEoDGIGcHJvdG8z");
+  fileDesc("Cg9jb25zZW5zdXMucHJvdG8SCWNvbnNlbnN1cyKeAgoPSG90c3R1ZmZNZXNzYWdlEgwKBHR5cGUYASABKA0SDgoGaGVpZ2h0GAIgASgEEgwKBHN0ZXAYAyABKA0SDQoFcm91bmQYBCABKA0SDQoFYmxvY2sYBSABKAwSGgoScXVvcnVtX2NlcnRpZmljYXRlGAYgASgMEjYKEXBhcnRpYWxfc2lnbmF0dXJlGAggASgLMhsuY29uc2Vuc3VzLlBhcnRpYWxTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgJIAEoDBIPCgd2ZXJzaW9uGAogASgNEhIKCm5ldHdvcmtfaWQYCyABKAkSEQoJdnJmX3Byb29mGAwgASgMEhsKE3RpbWVvdXRfY2VydGlmaWNhdGUYDSABKAxKBAgHEAgiNgoQUGFydGlhbFNpZ25hdHVyZRIRCglzaWduYXR1cmUYASABKAwSDwoHYWRkcmVzcxgCIAEoCSJFChJUaHJlc2hvbGRTaWduYXR1cmUSLwoKc2lnbmF0dXJlcxgBIAMoCzIbLmNvbnNlbnN1cy5QYXJ0aWFsU2lnbmF0dXJlIqcBChFRdW9ydW1DZXJ0aWZpY2F0ZRIOCgZoZWlnaHQYASABKAQSDQoFcm91bmQYAiABKA0SDAoEc3RlcBgDIAEoDRI6ChN0aHJlc2hvbGRfc2lnbmF0dXJlGAUgASgLMh0uY29uc2Vuc3VzLlRocmVzaG9sZFNpZ25hdHVyZRISCgpibG9ja19oYXNoGAYgASgMEg8KB3ZlcnNpb24YByABKA1KBAgEEAUibAoSVGltZW91dENlcnRpZmljYXRlEg8KB3ZlcnNpb24YASABKA0SDgoGaGVpZ2h0GAIgASgEEg0KBXJvdW5kGAMgASgNEiYKB2VudHJpZXMYBCADKAsyFS5jb25zZW5zdXMuUm91bmRFbnRyeSJGCgpSb3VuZEVudHJ5Eg8KB2FkZHJlc3MYASABKAwSFAoManVzdGlmeV9oYXNoGAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDCKuAQoSQ29uc2Vuc3VzU2lnbkJ5dGVzEg4KBmRvbWFpbhgBIAEoCRISCgpuZXR3b3JrX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDAoEdHlwZRgEIAEoDRIOCgZoZWlnaHQYBSABKAQSDQoFcm91bmQYBiABKA0SDAoEc3RlcBgHIAEoDRISCgpibG9ja19oYXNoGAggASgMEhQKDGp1c3RpZnlfaGFzaBgJIAEoDCKEAQoRU3RyZWFtQ2VydGlmaWNhdGUSDwoHdmVyc2lvbhgBIAEoDRISCgpuZXR3b3JrX2lkGAIgASgJEg8KB3BlZXJfaWQYAyABKAkSEgoKZXhwaXJlc19tcxgEIAEoBBISCgpwdWJsaWNfa2V5GAUgASgMEhEKCXNpZ25hdHVyZRgGIAEoDCKKAQoaU3RyZWFtQ2VydGlmaWNhdGVTaWduQnl0ZXMSDgoGZG9tYWluGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEgoKbmV0d29ya19pZBgDIAEoCRIPCgdwZWVyX2lkGAQgASgJEhIKCmV4cGlyZXNfbXMYBSABKAQSEgoKcHVibGljX2tleRgGIAEoDCK3AgoLU3luY1JlcXVlc3QSDwoHdmVyc2lvbhgBIAEoDRIqCgZibG9ja3MYAiABKAsyGC5jb25zZW5zdXMuQmxvY2tzUmVxdWVzdEgAEigKBWJsb2NrGAMgASgLMhcuY29uc2Vuc3VzLkJsb2NrUmVxdWVzdEgAEi4KCG1ldGFkYXRhGAQgASgLMhouY29uc2Vuc3VzLk1ldGFkYXRhUmVxdWVzdEgAEiwKB2hlYWRlcnMYBSABKAsyGS5jb25zZW5zdXMuSGVhZGVyc1JlcXVlc3RIABIuCghtYW5pZmVzdBgGIAEoCzIaLmNvbnNlbnN1cy5NYW5pZmVzdFJlcXVlc3RIABIoCgVjaHVuaxgHIAEoCzIXLmNvbnNlbnN1cy5DaHVua1JlcXVlc3RIAEIJCgdyZXF1ZXN0IiwKDUJsb2Nrc1JlcXVlc3QSDAoEZnJvbRgBIAEoBBINCgVjb3VudBgCIAEoDSIiCgxCbG9ja1JlcXVlc3QSEgoKYmxvY2tfaGFzaBgBIAEoDCIRCg9NZXRhZGF0YVJlcXVlc3QiLQoOSGVhZGVyc1JlcXVlc3QSDAoEZnJvbRgBIAEoBBINCgVjb3VudBgCIAEoDSIhCg9NYW5pZmVzdFJlcXVlc3QSDgoGaGVpZ2h0GAEgASgEIi0KDENodW5rUmVxdWVzdBIOCgZoZWlnaHQYASABKAQSDQoFaW5kZXgYAiABKA0ivwIKDFN5bmNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEisKBmJsb2NrcxgCIAEoCzIZLmNvbnNlbnN1cy5CbG9ja3NSZXNwb25zZUgAEikKBWJsb2NrGAMgASgLMhguY29uc2Vuc3VzLkJsb2NrUmVzcG9uc2VIABIvCghtZXRhZGF0YRgEIAEoCzIbLmNvbnNlbnN1cy5NZXRhZGF0YVJlc3BvbnNlSAASLQoHaGVhZGVycxgFIAEoCzIaLmNvbnNlbnN1cy5IZWFkZXJzUmVzcG9uc2VIABIvCghtYW5pZmVzdBgGIAEoCzIbLmNvbnNlbnN1cy5NYW5pZmVzdFJlc3BvbnNlSAASKQoFY2h1bmsYByABKAsyGC5jb25zZW5zdXMuQ2h1bmtSZXNwb25zZUgAQgoKCHJlc3BvbnNlIjgKDkJsb2Nrc1Jlc3BvbnNlEiYKBmJsb2NrcxgBIAMoCzIWLmNvbnNlbnN1cy5TeW5jZWRCbG9jayIvCgtTeW5jZWRCbG9jaxINCgVibG9jaxgBIAEoDBIRCgljb21taXRfcWMYAiABKAwiHgoNQmxvY2tSZXNwb25zZRINCgVibG9jaxgBIAEoDCJfChBNZXRhZGF0YVJlc3BvbnNlEhIKCm1pbl9oZWlnaHQYASABKAQSEgoKbWF4X2hlaWdodBgCIAEoBBIQCgh0aXBfaGFzaBgDIAEoDBIRCglzbmFwc2hvdHMYBCADKAQiOwoPSGVhZGVyc1Jlc3BvbnNlEigKB2hlYWRlcnMYASADKAsyFy5jb25zZW5zdXMuU3luY2VkSGVhZGVyIkUKDFN5bmNlZEhlYWRlchIOCgZoZWFkZXIYASABKAwSEQoJY29tbWl0X3FjGAIgASgMEhIKCnZhbGlkYXRvcnMYAyABKAwiJAoQTWFuaWZlc3RSZXNwb25zZRIQCghtYW5pZmVzdBgBIAEoDCIeCg1DaHVua1Jlc3BvbnNlEg0KBWNodW5rGAEgASgMYgZwcm90bzM");
 
 /**
  * Steps and types are numbers here (constants in consensus.ts): on the wire the same as the published enums.
@@ -71,6 +71,20 @@ export type HotstuffMessage = Message<"consensus.HotstuffMessage"> & {
    * @generated from field: string network_id = 11;
    */
   networkId: string;
+
+  /**
+   * RFC 9381 proof of a candidate: proves itself, so it is not signed.
+   *
+   * @generated from field: bytes vrf_proof = 12;
+   */
+  vrfProof: Uint8Array;
+
+  /**
+   * Canonical bytes of a TimeoutCertificate: proves itself.
+   *
+   * @generated from field: bytes timeout_certificate = 13;
+   */
+  timeoutCertificate: Uint8Array;
 };
 
 /**
@@ -166,6 +180,69 @@ export const QuorumCertificateSchema: GenMessage<QuorumCertificate> = /*@__PURE_
   messageDesc(file_consensus, 3);
 
 /**
+ * A quorum has entered this round: their NEWROUNDs, without the QCs that these carried.
+ *
+ * @generated from message consensus.TimeoutCertificate
+ */
+export type TimeoutCertificate = Message<"consensus.TimeoutCertificate"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: uint64 height = 2;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: uint32 round = 3;
+   */
+  round: number;
+
+  /**
+   * @generated from field: repeated consensus.RoundEntry entries = 4;
+   */
+  entries: RoundEntry[];
+};
+
+/**
+ * Describes the message consensus.TimeoutCertificate.
+ * Use `create(TimeoutCertificateSchema)` to create a new message.
+ */
+export const TimeoutCertificateSchema: GenMessage<TimeoutCertificate> = /*@__PURE__*/
+  messageDesc(file_consensus, 4);
+
+/**
+ * @generated from message consensus.RoundEntry
+ */
+export type RoundEntry = Message<"consensus.RoundEntry"> & {
+  /**
+   * @generated from field: bytes address = 1;
+   */
+  address: Uint8Array;
+
+  /**
+   * SHA-256 of the QC of the NEWROUND; empty for none.
+   *
+   * @generated from field: bytes justify_hash = 2;
+   */
+  justifyHash: Uint8Array;
+
+  /**
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message consensus.RoundEntry.
+ * Use `create(RoundEntrySchema)` to create a new message.
+ */
+export const RoundEntrySchema: GenMessage<RoundEntry> = /*@__PURE__*/
+  messageDesc(file_consensus, 5);
+
+/**
  * What a validator signs. Never sent.
  *
  * @generated from message consensus.ConsensusSignBytes
@@ -224,7 +301,7 @@ export type ConsensusSignBytes = Message<"consensus.ConsensusSignBytes"> & {
  * Use `create(ConsensusSignBytesSchema)` to create a new message.
  */
 export const ConsensusSignBytesSchema: GenMessage<ConsensusSignBytes> = /*@__PURE__*/
-  messageDesc(file_consensus, 4);
+  messageDesc(file_consensus, 6);
 
 /**
  * A validator's word that a libp2p peer id is its own.
@@ -268,7 +345,7 @@ export type StreamCertificate = Message<"consensus.StreamCertificate"> & {
  * Use `create(StreamCertificateSchema)` to create a new message.
  */
 export const StreamCertificateSchema: GenMessage<StreamCertificate> = /*@__PURE__*/
-  messageDesc(file_consensus, 5);
+  messageDesc(file_consensus, 7);
 
 /**
  * What the validator signs for a certificate. Never sent.
@@ -312,7 +389,7 @@ export type StreamCertificateSignBytes = Message<"consensus.StreamCertificateSig
  * Use `create(StreamCertificateSignBytesSchema)` to create a new message.
  */
 export const StreamCertificateSignBytesSchema: GenMessage<StreamCertificateSignBytes> = /*@__PURE__*/
-  messageDesc(file_consensus, 6);
+  messageDesc(file_consensus, 8);
 
 /**
  * @generated from message consensus.SyncRequest
@@ -370,7 +447,7 @@ export type SyncRequest = Message<"consensus.SyncRequest"> & {
  * Use `create(SyncRequestSchema)` to create a new message.
  */
 export const SyncRequestSchema: GenMessage<SyncRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 7);
+  messageDesc(file_consensus, 9);
 
 /**
  * @generated from message consensus.BlocksRequest
@@ -392,7 +469,7 @@ export type BlocksRequest = Message<"consensus.BlocksRequest"> & {
  * Use `create(BlocksRequestSchema)` to create a new message.
  */
 export const BlocksRequestSchema: GenMessage<BlocksRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 8);
+  messageDesc(file_consensus, 10);
 
 /**
  * @generated from message consensus.BlockRequest
@@ -409,7 +486,7 @@ export type BlockRequest = Message<"consensus.BlockRequest"> & {
  * Use `create(BlockRequestSchema)` to create a new message.
  */
 export const BlockRequestSchema: GenMessage<BlockRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 9);
+  messageDesc(file_consensus, 11);
 
 /**
  * @generated from message consensus.MetadataRequest
@@ -422,7 +499,7 @@ export type MetadataRequest = Message<"consensus.MetadataRequest"> & {
  * Use `create(MetadataRequestSchema)` to create a new message.
  */
 export const MetadataRequestSchema: GenMessage<MetadataRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 10);
+  messageDesc(file_consensus, 12);
 
 /**
  * @generated from message consensus.HeadersRequest
@@ -444,7 +521,7 @@ export type HeadersRequest = Message<"consensus.HeadersRequest"> & {
  * Use `create(HeadersRequestSchema)` to create a new message.
  */
 export const HeadersRequestSchema: GenMessage<HeadersRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 11);
+  messageDesc(file_consensus, 13);
 
 /**
  * @generated from message consensus.ManifestRequest
@@ -461,7 +538,7 @@ export type ManifestRequest = Message<"consensus.ManifestRequest"> & {
  * Use `create(ManifestRequestSchema)` to create a new message.
  */
 export const ManifestRequestSchema: GenMessage<ManifestRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 12);
+  messageDesc(file_consensus, 14);
 
 /**
  * @generated from message consensus.ChunkRequest
@@ -483,7 +560,7 @@ export type ChunkRequest = Message<"consensus.ChunkRequest"> & {
  * Use `create(ChunkRequestSchema)` to create a new message.
  */
 export const ChunkRequestSchema: GenMessage<ChunkRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 13);
+  messageDesc(file_consensus, 15);
 
 /**
  * @generated from message consensus.SyncResponse
@@ -541,7 +618,7 @@ export type SyncResponse = Message<"consensus.SyncResponse"> & {
  * Use `create(SyncResponseSchema)` to create a new message.
  */
 export const SyncResponseSchema: GenMessage<SyncResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 14);
+  messageDesc(file_consensus, 16);
 
 /**
  * @generated from message consensus.BlocksResponse
@@ -558,7 +635,7 @@ export type BlocksResponse = Message<"consensus.BlocksResponse"> & {
  * Use `create(BlocksResponseSchema)` to create a new message.
  */
 export const BlocksResponseSchema: GenMessage<BlocksResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 15);
+  messageDesc(file_consensus, 17);
 
 /**
  * @generated from message consensus.SyncedBlock
@@ -580,7 +657,7 @@ export type SyncedBlock = Message<"consensus.SyncedBlock"> & {
  * Use `create(SyncedBlockSchema)` to create a new message.
  */
 export const SyncedBlockSchema: GenMessage<SyncedBlock> = /*@__PURE__*/
-  messageDesc(file_consensus, 16);
+  messageDesc(file_consensus, 18);
 
 /**
  * @generated from message consensus.BlockResponse
@@ -599,7 +676,7 @@ export type BlockResponse = Message<"consensus.BlockResponse"> & {
  * Use `create(BlockResponseSchema)` to create a new message.
  */
 export const BlockResponseSchema: GenMessage<BlockResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 17);
+  messageDesc(file_consensus, 19);
 
 /**
  * What the peer has: blocks of these heights, the hash of its tip, snapshots of these heights.
@@ -633,7 +710,7 @@ export type MetadataResponse = Message<"consensus.MetadataResponse"> & {
  * Use `create(MetadataResponseSchema)` to create a new message.
  */
 export const MetadataResponseSchema: GenMessage<MetadataResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 18);
+  messageDesc(file_consensus, 20);
 
 /**
  * @generated from message consensus.HeadersResponse
@@ -650,7 +727,7 @@ export type HeadersResponse = Message<"consensus.HeadersResponse"> & {
  * Use `create(HeadersResponseSchema)` to create a new message.
  */
 export const HeadersResponseSchema: GenMessage<HeadersResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 19);
+  messageDesc(file_consensus, 21);
 
 /**
  * @generated from message consensus.SyncedHeader
@@ -679,7 +756,7 @@ export type SyncedHeader = Message<"consensus.SyncedHeader"> & {
  * Use `create(SyncedHeaderSchema)` to create a new message.
  */
 export const SyncedHeaderSchema: GenMessage<SyncedHeader> = /*@__PURE__*/
-  messageDesc(file_consensus, 20);
+  messageDesc(file_consensus, 22);
 
 /**
  * @generated from message consensus.ManifestResponse
@@ -698,7 +775,7 @@ export type ManifestResponse = Message<"consensus.ManifestResponse"> & {
  * Use `create(ManifestResponseSchema)` to create a new message.
  */
 export const ManifestResponseSchema: GenMessage<ManifestResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 21);
+  messageDesc(file_consensus, 23);
 
 /**
  * @generated from message consensus.ChunkResponse
@@ -717,5 +794,5 @@ export type ChunkResponse = Message<"consensus.ChunkResponse"> & {
  * Use `create(ChunkResponseSchema)` to create a new message.
  */
 export const ChunkResponseSchema: GenMessage<ChunkResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 22);
+  messageDesc(file_consensus, 24);
 

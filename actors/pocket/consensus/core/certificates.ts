@@ -1,10 +1,18 @@
+import type { ConsensusMessage } from '../../chain/consensus.ts';
 import { decodeQc, encodeQc, type QuorumCertificate, STEP_COMMIT, STEP_PREPARE } from '../../chain/consensus.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import { decodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
+import type { ValidatorSet } from '../../chain/validators.ts';
 import type { Certified } from './rules.ts';
 import type { State } from './state.ts';
 
 /** A view sees the parent's QC and three of its own, each in few variants; 64 spares verifying any of them twice. */
 const MAX_VERIFIED = 64;
+
+/** Who decides a height, as far as is known here: of the tip, of this height; beyond it nobody knows yet. */
+export function votersAt(s: State, height: bigint): ValidatorSet {
+  return height < s.height ? s.voters : s.validators;
+}
 
 /**
  * Decodes and verifies; null for what is no valid certificate. Who decides a height beyond this one is not known yet: there
@@ -16,11 +24,22 @@ export function certify(s: State, bytes: Uint8Array): Certified | null {
   if (earlier) return earlier;
   try {
     const qc = decodeQc(bytes);
-    const validators = qc.height < s.height ? s.voters : s.validators;
-    s.rules.verifyQc(qc, validators, s.settings.networkId);
+    s.rules.verifyQc(qc, votersAt(s, qc.height), s.settings.networkId);
     return qc.height > s.height ? { qc, bytes } : remember(s, key, { qc, bytes });
   } catch {
     return null;
+  }
+}
+
+/** Is a proposal's round due: the first one, or entered by a quorum? */
+export function isRoundDue(s: State, { height, round, timeout }: ConsensusMessage): boolean {
+  if (round === 0 || !timeout) return round === 0;
+  try {
+    const certificate = decodeTimeoutCertificate(timeout);
+    s.rules.verifyTimeout(certificate, s.validators, s.settings.networkId);
+    return certificate.height === height && certificate.round === round;
+  } catch {
+    return false;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { SignRequest } from '../../../host/signer/protocol.ts';
 import type { ConsensusMessage } from '../../chain/consensus.ts';
+import type { Evidence } from '../../chain/evidence.ts';
 import type { TimerName } from './input.ts';
 
 /**
@@ -8,6 +9,8 @@ import type { TimerName } from './input.ts';
  */
 export type Ask =
   | { kind: 'sign'; request: SignRequest }
+  /** The VRF proof with which this validator stands for the lead of a view. */
+  | { kind: 'prove'; height: bigint; round: number; parentHash: Uint8Array }
   | {
       kind: 'propose';
       parent: Uint8Array;
@@ -44,20 +47,25 @@ export type Restore = Extract<Ask, { kind: `restore${string}` }>;
 /** Where a node stands between not knowing and taking part: a validator ends in `pacemaker`, another node in `synced`. */
 export type SyncPhase = 'unsynced' | 'sync_mode' | 'pacemaker' | 'synced';
 
-/** Why a view was entered. */
-export type ViewCause = 'height' | 'timeout' | 'invalid' | 'jump' | 'trigger';
+/** Why a view was entered. recovery: by a new life of this actor, which goes on in it. */
+export type ViewCause = 'height' | 'timeout' | 'invalid' | 'jump' | 'trigger' | 'recovery';
 
 /** What the operator may want to know: the shell turns it into logs and metrics. Nothing depends on it. */
 export type Fact =
   | { fact: 'view'; height: bigint; round: number; leader: string; cause: ViewCause }
+  | { fact: 'elected'; height: bigint; round: number; leader: string }
   | { fact: 'step'; step: number }
   | { fact: 'timeout'; height: bigint; round: number; timeout_ms: number }
   | { fact: 'committed'; height: bigint; round: number; blockHash: string; synced: boolean }
   | { fact: 'drop'; reason: string }
   | { fact: 'rejected'; reason: string; leader: string; height: bigint; round: number }
+  /** Somebody else signs with our key. */
+  | { fact: 'ownKey'; height: bigint; round: number; step: number }
   | { fact: 'equivocation'; address: string; height: bigint; round: number; step: number }
   | { fact: 'refused'; code: string; step: number; height: bigint; round: number }
   | { fact: 'failed'; ask: AskKind; code: string; message: string }
+  /** The signer's record knows less than this validator has said. */
+  | { fact: 'recordBehind'; height: bigint; round: number; step: number }
   | { fact: 'undecidable'; blockHash: string; code: string; message: string }
   | { fact: 'behind'; height: bigint; target: bigint }
   | { fact: 'caughtUp'; height: bigint }
@@ -82,6 +90,8 @@ export type Effect =
   /** Replaces the timer of that name. */
   | { kind: 'setTimer'; timer: TimerName; token: number; delay_ms: number }
   | { kind: 'cancelTimer'; timer: TimerName }
+  /** For the ledger: whoever made it is punished. */
+  | { kind: 'evidence'; evidence: Evidence }
   | { kind: 'fact'; fact: Fact }
   /** The chain and this node contradict each other; going on would only hide it. */
   | { kind: 'fatal'; code: string; message: string; data: Record<string, unknown> };

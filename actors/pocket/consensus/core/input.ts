@@ -16,11 +16,15 @@ export type Input =
   | { kind: 'mempool'; transactions: number }
   /** A peer actor is back: what was told to it may be lost. */
   | { kind: 'rebound' }
+  /** A new life of this actor goes on in this state: what was under way died with the former one. */
+  | { kind: 'recovered' }
   /** The peers that are connected and have proven an address, validators or not. */
   | { kind: 'peers'; addresses: readonly Uint8Array[] }
   | { kind: 'trigger' }
   | { kind: 'setManual'; manual: boolean }
   | { kind: 'signed'; id: number; signature: Uint8Array }
+  /** Our VRF proof for the view. */
+  | { kind: 'proved'; id: number; proof: Uint8Array }
   | { kind: 'proposed'; id: number; block: Uint8Array }
   | { kind: 'executed'; id: number }
   | { kind: 'committed'; id: number; validators: Tip['validators'] }

@@ -1,3 +1,4 @@
+import { sha256 } from '../../../../wasm/hash.ts';
 import {
   type ConsensusMessage,
   MESSAGE_PROPOSE,
@@ -7,9 +8,12 @@ import {
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
 import { equalBytes } from '../../chain/hex.ts';
+import { encodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
+import { fullCertificate, isCommitVote } from './attendance.ts';
 import { admitOwn, obtain, preferSource } from './blocks.ts';
 import { certificateOf, certify, decidesTip, preparesHeight } from './certificates.ts';
 import { decide } from './decide.ts';
+import { candidatesWait_ms } from './election.ts';
 import { proposalTime_ms } from './pacemaker.ts';
 import { draft, type Speech } from './replica.ts';
 import type { Certified } from './rules.ts';
@@ -21,13 +25,16 @@ export function receiveNewRound(s: State, message: ConsensusMessage) {
   const prepareQc = justify && preparesHeight(s, justify, message.round) ? justify : null;
   const opens = justify ? decidesTip(s, justify) : !message.justify && s.tip.height === 0n;
   if (!prepareQc && !opens) return drop(s, 'newround_justify');
-  s.view.newRounds = s.rules.collect(s.view.newRounds, { address: message.address, prepareQc });
+  const { address, signature } = message;
+  const justifyHash = message.justify ? sha256(message.justify) : new Uint8Array();
+  s.view.newRounds = s.rules.collect(s.view.newRounds, { address, justifyHash, signature, prepareQc });
 }
 
 export function receiveVote(s: State, message: ConsensusMessage) {
   const { view } = s;
   const { step, blockHash, address, signature } = message;
-  if (!view.leads) return drop(s, 'not_for_us');
+  // The leader of the next height hears COMMIT votes, too: they are noted already.
+  if (!view.leads) return isCommitVote(message) ? undefined : drop(s, 'not_for_us');
   const proposal = view.proposals.get(step);
   if (!proposal || !blockHash || !equalBytes(proposal.blockHash, blockHash)) return drop(s, 'vote_other_block');
   if (view.lead.certificates.has(step)) return drop(s, 'vote_late');
@@ -44,8 +51,18 @@ export function leadOn(s: State) {
   const { lead } = s.view;
   if (!s.view.leads || lead.block) return;
   lead.plan ??= plan(s);
-  if (lead.plan?.kind === 'again') lead.block = obtain(s, lead.plan.prepareQc.qc.blockHash);
-  else if (lead.plan) proposeWhenDue(s);
+  if (!lead.plan) return;
+  lead.quorum_ms ??= s.now_ms;
+  const wait_ms = candidatesWait_ms(s);
+  if (wait_ms > 0) waitUntil(s, s.now_ms + wait_ms);
+  else if (lead.plan.kind === 'again') lead.block = obtain(s, lead.plan.prepareQc.qc.blockHash);
+  else proposeWhenDue(s);
+}
+
+function waitUntil(s: State, due_ms: number) {
+  const { lead } = s.view;
+  if (lead.due_ms !== due_ms) setTimer(s, 'propose', due_ms - s.now_ms);
+  lead.due_ms = due_ms;
 }
 
 function plan(s: State): NonNullable<State['view']['lead']['plan']> | null {
@@ -61,15 +78,10 @@ function plan(s: State): NonNullable<State['view']['lead']['plan']> | null {
 }
 
 function proposeWhenDue(s: State) {
-  const { lead } = s.view;
   const { settings, tip } = s;
   if (!mayAsk(s, 'propose')) return;
   const due_ms = proposalTime_ms(s, s.mempool > 0 ? settings.blockInterval_ms : settings.emptyBlockInterval_ms);
-  if (s.now_ms < due_ms) {
-    if (lead.due_ms !== due_ms) setTimer(s, 'propose', due_ms - s.now_ms);
-    lead.due_ms = due_ms;
-    return;
-  }
+  if (s.now_ms < due_ms) return waitUntil(s, due_ms);
   const next_ms = tip.timestamp_ms + 1n;
   const clock_ms = BigInt(Math.floor(s.now_ms));
   ask(s, {
@@ -78,7 +90,7 @@ function proposeWhenDue(s: State) {
     height: s.height,
     timestamp_ms: clock_ms > next_ms ? clock_ms : next_ms,
     proposer: settings.self,
-    quorumCertificate: tip.commitQc ?? new Uint8Array(),
+    quorumCertificate: fullCertificate(s) ?? new Uint8Array(),
   });
 }
 
@@ -109,5 +121,14 @@ function firstProposal(s: State): Speech | null {
   const { hash: blockHash, bytes: block } = lead.block;
   const parentQc = lead.block.block.header.quorumCertificate;
   const justify = lead.plan?.kind === 'again' ? lead.plan.prepareQc.bytes : parentQc.length > 0 ? parentQc : null;
-  return { message: draft(s, MESSAGE_PROPOSE, STEP_PREPARE, { blockHash, block, justify }), justify };
+  const parts = { blockHash, block, justify, timeout: timeoutCertificate(s) };
+  return { message: draft(s, MESSAGE_PROPOSE, STEP_PREPARE, parts), justify };
+}
+
+/** Proves to those who are in an earlier round that a quorum is in this one. */
+function timeoutCertificate(s: State): Uint8Array | null {
+  const { round, newRounds } = s.view;
+  if (round === 0) return null;
+  const entries = newRounds.map(({ address, justifyHash, signature }) => ({ address, justifyHash, signature }));
+  return encodeTimeoutCertificate({ height: s.height, round, entries });
 }

@@ -1,8 +1,11 @@
 import { MESSAGE_PROPOSE, STEP_DECIDE, STEP_NEWROUND } from '../../chain/consensus.ts';
 import { fromHex, toHex } from '../../chain/hex.ts';
-import { exceedsFaults, leaderOf, type ValidatorSet, validatorSet } from '../../chain/validators.ts';
+import { exceedsFaults, validatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
+import { forgetCommitVotes } from './attendance.ts';
 import type { ViewCause } from './effect.ts';
+import { firstLeader } from './election.ts';
+import { forgetStatements } from './evidence.ts';
 import { cancelTimer, forget, forgetHeight, placeOf, report, type State, setTimer, type View } from './state.ts';
 
 /** A round that failed gets half as much time again. */
@@ -10,18 +13,20 @@ const TIMEOUT_GROWTH = 1.5;
 /** Rounds in which growth is computed; beyond, any cap is long reached. */
 const MAX_EXPONENT = 40;
 
+/** A view as it is entered. */
 export function newView(
-  validators: ValidatorSet,
-  selfHex: string,
-  height: bigint,
+  place: Pick<State, 'settings' | 'validators' | 'selfHex' | 'height' | 'now_ms'>,
   round: number,
-  now_ms: number,
 ): View {
-  const leader = leaderOf(validators, height, round);
+  const { settings, validators, selfHex, height, now_ms } = place;
+  const leader = firstLeader(settings.election, validators, height, round);
   return {
     round,
     leader,
     leads: toHex(leader.address) === selfHex,
+    bound: false,
+    proof: null,
+    drawn: new Map(),
     entered_ms: now_ms,
     started: false,
     timed: false,
@@ -31,15 +36,15 @@ export function newView(
     proposals: new Map(),
     said: new Map(),
     place: 0,
-    lead: { plan: null, due_ms: null, block: null, votes: new Map(), certificates: new Map() },
+    lead: { plan: null, quorum_ms: null, due_ms: null, block: null, votes: new Map(), certificates: new Map() },
   };
 }
 
 /** Enters a round of the height and starts it. What the round before asked for is not waited for any more. */
 export function enterView(s: State, round: number, cause: ViewCause) {
-  s.view = newView(s.validators, s.selfHex, s.height, round, s.now_ms);
+  s.view = newView(s, round);
   s.rounds.set(s.selfHex, round);
-  forget(s, 'sign', 'propose');
+  forget(s, 'sign', 'prove', 'propose');
   cancelTimer(s, 'view');
   cancelTimer(s, 'propose');
   report(s, { fact: 'view', height: s.height, round, leader: toHex(s.view.leader.address), cause });
@@ -61,6 +66,8 @@ export function enterHeight(s: State, tip: Tip) {
   s.search = null;
   s.blocks.clear();
   forgetHeight(s);
+  forgetCommitVotes(s);
+  forgetStatements(s);
   countRounds(s);
   enterView(s, 0, 'height');
   s.view.started = !s.manual && s.catchup === null;

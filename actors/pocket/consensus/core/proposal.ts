@@ -2,7 +2,7 @@ import type { Header } from '../../chain/block.ts';
 import type { ConsensusMessage } from '../../chain/consensus.ts';
 import { equalBytes } from '../../chain/hex.ts';
 import { admit } from './blocks.ts';
-import { certify, decidesTip, preparesHeight } from './certificates.ts';
+import { certify, decidesTip, isRoundDue, preparesHeight } from './certificates.ts';
 import type { Certified } from './rules.ts';
 import type { Proposal, State } from './state.ts';
 
@@ -19,6 +19,7 @@ export type Refusal =
   | 'time_not_after_parent'
   | 'time_ahead'
   | 'parent_qc_differs'
+  | 'timeout_invalid'
   | 'justify_invalid'
   | 'justify_foreign'
   | 'locked';
@@ -34,20 +35,21 @@ export function judgePrepare(s: State, message: ConsensusMessage): Proposal | Re
   if (header.height !== s.height) return 'wrong_height';
   if (header.networkId !== s.settings.networkId) return 'wrong_network';
   if (!equalBytes(header.parentHash, s.tip.blockHash)) return 'wrong_parent';
+  if (!isRoundDue(s, message)) return 'timeout_invalid';
   const justify = message.justify ? certify(s, message.justify) : null;
   if (message.justify && !justify) return 'justify_invalid';
   const prepareQc = justify && preparesHeight(s, justify, s.view.round) ? justify : null;
   if (prepareQc && !equalBytes(prepareQc.qc.blockHash, hash)) return 'justify_foreign';
-  const refusal = prepareQc ? null : judgeFresh(s, header, justify);
+  const refusal = prepareQc ? null : judgeFresh(s, header, message.address, justify);
   if (refusal) return refusal;
   return s.rules.mayPrepare(s.lockedQc, hash, prepareQc) ? { blockHash: hash, justify } : 'locked';
 }
 
 /** A block proposed for the first time: it must be this leader's, of this time, and carry the parent's QC. */
-function judgeFresh(s: State, header: Header, justify: Certified | null): Refusal | null {
+function judgeFresh(s: State, header: Header, leader: Uint8Array, justify: Certified | null): Refusal | null {
   if (justify ? !decidesTip(s, justify) : s.tip.height !== 0n) return 'justify_foreign';
   if (!equalBytes(header.quorumCertificate, justify?.bytes ?? NONE)) return 'parent_qc_differs';
-  if (!equalBytes(header.proposerAddress, s.view.leader.address)) return 'wrong_proposer';
+  if (!equalBytes(header.proposerAddress, leader)) return 'wrong_proposer';
   if (header.timestamp_ms <= s.tip.timestamp_ms) return 'time_not_after_parent';
   if (header.timestamp_ms > BigInt(s.now_ms + s.settings.maxClockDrift_ms)) return 'time_ahead';
   return null;

@@ -12,6 +12,7 @@ import { equalBytes, toHex } from '../../chain/hex.ts';
 import { admit, isExecuted, obtain, preferSource } from './blocks.ts';
 import { certify } from './certificates.ts';
 import { decide } from './decide.ts';
+import { bindLeader, isDrawn } from './election.ts';
 import { enterView } from './pacemaker.ts';
 import { judgePrepare } from './proposal.ts';
 import type { Certified } from './rules.ts';
@@ -35,11 +36,8 @@ export function receiveProposal(s: State, message: ConsensusMessage) {
 
 /** The leader waits for votes: ours may be lost. */
 function receiveAgain(s: State, message: ConsensusMessage, earlier: Proposal) {
-  const { view, height } = s;
-  if (!message.blockHash || !equalBytes(earlier.blockHash, message.blockHash)) {
-    const { round, step } = message;
-    return report(s, { fact: 'equivocation', address: toHex(message.address), height, round, step });
-  }
+  const { view } = s;
+  if (!message.blockHash || !equalBytes(earlier.blockHash, message.blockHash)) return drop(s, 'second_proposal');
   const vote = view.said.get(placeOf({ type: MESSAGE_VOTE, step: message.step }));
   if (vote && !view.leads) emit(s, { kind: 'send', to: view.leader.address, message: vote });
   drop(s, 'repeated');
@@ -87,6 +85,7 @@ export function receiveDecide(s: State, message: ConsensusMessage) {
 
 function accept(s: State, step: number, proposal: Proposal) {
   s.view.proposals.set(step, proposal);
+  bindLeader(s);
   if (step <= s.view.step) return;
   s.view.step = step;
   report(s, { fact: 'step', step });
@@ -114,9 +113,16 @@ export function nextVote(s: State): Speech | null {
   return null;
 }
 
+/** The COMMIT vote that came too late for the decision: it shows that this validator was there. */
+export function lateVote(s: State): Speech | null {
+  const proposal = s.view.proposals.get(STEP_COMMIT);
+  const isDecided = s.decided?.qc.round === s.view.round && proposal !== undefined;
+  return isDecided ? nextVote(s) : null;
+}
+
 /** The announcement that this validator has entered the view, with the best that the next leader can build on. */
 export function nextNewRound(s: State): Speech | null {
-  if (s.view.place >= placeOf({ type: MESSAGE_PROPOSE, step: STEP_NEWROUND })) return null;
+  if (s.view.place >= placeOf({ type: MESSAGE_PROPOSE, step: STEP_NEWROUND }) || !isDrawn(s)) return null;
   const justify = s.prepareQc?.bytes ?? s.tip.commitQc;
   return { message: draft(s, MESSAGE_PROPOSE, STEP_NEWROUND, { justify }), justify };
 }
@@ -125,7 +131,7 @@ export function draft(
   s: State,
   type: number,
   step: number,
-  parts: { blockHash?: Uint8Array; block?: Uint8Array; justify?: Uint8Array | null },
+  parts: { blockHash?: Uint8Array; block?: Uint8Array; justify?: Uint8Array | null; timeout?: Uint8Array | null },
 ): ConsensusMessage {
   return {
     type,
@@ -135,6 +141,8 @@ export function draft(
     blockHash: parts.blockHash ?? null,
     block: parts.block ?? null,
     justify: parts.justify ?? null,
+    timeout: parts.timeout ?? null,
+    proof: step <= STEP_PREPARE && type === MESSAGE_PROPOSE ? s.view.proof : null,
     address: s.settings.self,
     signature: new Uint8Array(),
     networkId: s.settings.networkId,

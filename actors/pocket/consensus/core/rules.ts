@@ -1,6 +1,8 @@
 import { type QuorumCertificate, verifyQc } from '../../chain/consensus.ts';
+import { vrfVerify } from '../../chain/ecvrf.ts';
 import { equalBytes } from '../../chain/hex.ts';
-import { isQuorumOf, type ValidatorSet } from '../../chain/validators.ts';
+import { type TimeoutCertificate, verifyTimeoutCertificate } from '../../chain/timeout-certificate.ts';
+import { isQuorumOf, type Validator, type ValidatorSet } from '../../chain/validators.ts';
 
 /** A certificate whose signatures were verified, with its canonical bytes. */
 export interface Certified {
@@ -21,6 +23,10 @@ export interface Rules {
   collect<T extends { readonly address: Uint8Array }>(ballots: readonly T[], ballot: T): T[];
   /** Do these suffice to enter a view, and to certify a step of it? */
   isQuorum(validators: ValidatorSet, ballots: Iterable<{ readonly address: Uint8Array }>): boolean;
+  /** The output of a VRF proof by this validator, 64 bytes; null if it is none. */
+  draw(validator: Validator, input: Uint8Array, proof: Uint8Array): Uint8Array | null;
+  /** @throws if the certificate does not prove that a quorum has entered its round */
+  verifyTimeout(certificate: TimeoutCertificate, validators: ValidatorSet, networkId: string): void;
   /** @throws if the certificate does not prove that a quorum voted for what it says */
   verifyQc(qc: QuorumCertificate, validators: ValidatorSet, networkId: string): void;
 }
@@ -39,6 +45,10 @@ export const hotpokt: Rules = {
   collect: (ballots, ballot) => [...ballots.filter((one) => !equalBytes(one.address, ballot.address)), ballot],
 
   isQuorum: isQuorumOf,
+
+  draw: ({ publicKey }, input, proof) => vrfVerify(publicKey, input, proof),
+
+  verifyTimeout: verifyTimeoutCertificate,
 
   verifyQc,
 };

@@ -1,9 +1,10 @@
 import { MESSAGE_PROPOSE, MESSAGE_VOTE, STEP_DECIDE, STEP_NEWROUND, STEP_PREPARE } from '../../chain/consensus.ts';
 import { equalBytes } from '../../chain/hex.ts';
+import { isCommitVote, showCommitVote } from './attendance.ts';
 import { others } from './blocks.ts';
 import { take } from './inbox.ts';
 import { nextProposal } from './leader.ts';
-import { nextNewRound, nextVote, type Speech } from './replica.ts';
+import { lateVote, nextNewRound, nextVote, type Speech } from './replica.ts';
 import { ask, emit, isOpen, mayAsk, placeOf, report, type State, setTimer } from './state.ts';
 
 /** Asks for the signature of what is to be said next: one at a time, in the order in which the signer allows it. */
@@ -18,8 +19,9 @@ export function speak(s: State) {
 
 function nextSpeech(s: State): Speech | null {
   if (isOpen(s)) return nextProposal(s) ?? nextVote(s) ?? nextNewRound(s);
-  // The decision is announced while it is being committed here.
-  return s.isValidator && s.view.started && s.decided && !s.catchup ? nextProposal(s) : null;
+  // While the decision is being committed here, it is announced, and shown that we took part in it.
+  const isAnnouncing = s.isValidator && s.view.started && s.decided && !s.catchup;
+  return isAnnouncing ? (nextProposal(s) ?? lateVote(s)) : null;
 }
 
 /** Signed, so it is said: to the leader, to everyone, and to ourselves. */
@@ -33,6 +35,7 @@ export function signed(s: State, signature: Uint8Array) {
   if (message.type === MESSAGE_PROPOSE) emit(s, { kind: 'broadcast', message });
   else if (!leads) emit(s, { kind: 'send', to: leader.address, message });
   if (message.type === MESSAGE_PROPOSE || leads) take(s, message);
+  if (isCommitVote(message)) showCommitVote(s, message);
   setTimer(s, 'tick', s.settings.resend_ms);
 }
 

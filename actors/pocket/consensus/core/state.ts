@@ -1,9 +1,14 @@
 import type { SafetyRecord } from '../../../host/signer/protocol.ts';
 import type { Block } from '../../chain/block.ts';
 import type { ConsensusMessage, PartialSignature } from '../../chain/consensus.ts';
+import type { Statement } from '../../chain/evidence.ts';
+import type { LeaderElection } from '../../chain/genesis.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import type { Candidate } from '../../chain/sortition.ts';
+import type { RoundEntry } from '../../chain/timeout-certificate.ts';
 import type { Validator, ValidatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
+import type { CommitVote } from './attendance.ts';
 import type { Ask, AskKind, Effect, Fact } from './effect.ts';
 import type { TimerName } from './input.ts';
 import type { Certified, Rules } from './rules.ts';
@@ -21,6 +26,7 @@ export interface Settings {
   readonly timeoutCap_ms: number;
   readonly resend_ms: number;
   readonly maxClockDrift_ms: number;
+  readonly election: LeaderElection;
   /** How many blocks a node must lack to take a snapshot instead of them; 0: only if nobody has them. */
   readonly snapshotThreshold_blocks: number;
 }
@@ -51,8 +57,7 @@ export interface Proposal {
 }
 
 /** A validator that entered the view, and the prepareQC of this height that it reports. */
-interface NewRound {
-  readonly address: Uint8Array;
+interface NewRound extends RoundEntry {
   readonly prepareQc: Certified | null;
 }
 
@@ -60,6 +65,8 @@ interface NewRound {
 interface Lead {
   /** Chosen once a quorum has entered the view. */
   plan: { readonly kind: 'fresh' } | { readonly kind: 'again'; readonly prepareQc: Certified } | null;
+  /** Since when a quorum is in the view. */
+  quorum_ms: number | null;
   /** When the propose timer fires, in ms of the clock; null while it is not set. */
   due_ms: number | null;
   /** The block to propose. */
@@ -72,8 +79,15 @@ interface Lead {
 /** One round of one height. */
 export interface View {
   readonly round: number;
-  readonly leader: Validator;
-  readonly leads: boolean;
+  /** As far as is known: of candidates that are drawn, a better one may come. */
+  leader: Validator;
+  leads: boolean;
+  /** A proposal was accepted, so the leader stays. */
+  bound: boolean;
+  /** Our own proof, where leaders are drawn. */
+  proof: Uint8Array | null;
+  /** By sender: the candidates, and null for those whose proof makes them none. */
+  readonly drawn: Map<string, Candidate | null>;
   readonly entered_ms: number;
   /** False while syncing, and in manual mode before the trigger: nothing is said. */
   started: boolean;
@@ -99,6 +113,13 @@ interface Search {
   asked: number;
 }
 
+/** A timer that runs, and when it was set for how long: a new life sets it to what is left of it. */
+interface RunningTimer {
+  readonly token: number;
+  readonly set_ms: number;
+  readonly delay_ms: number;
+}
+
 /** Catching up: certificates prove that `target` is decided. */
 interface Catchup {
   target: bigint;
@@ -122,7 +143,7 @@ export interface State {
   readonly paused: Set<AskKind>;
   /** The message whose signature is asked for. */
   draft: ConsensusMessage | null;
-  readonly timers: Map<TimerName, number>;
+  readonly timers: Map<TimerName, RunningTimer>;
   tip: Tip;
   height: bigint;
   view: View;
@@ -142,6 +163,12 @@ export interface State {
   readonly buffer: Map<string, Map<number, ConsensusMessage>>;
   /** Verified certificates by their bytes in hex, oldest first. */
   readonly verified: Map<string, Certified>;
+  /** The newest COMMIT vote of each validator, of this height or of the tip. */
+  readonly commitVotes: Map<string, CommitVote>;
+  /** By sender: what it signed lately. */
+  readonly statements: Map<string, Statement[]>;
+  /** Senders that contradicted themselves, and the height at which they last did. */
+  readonly accused: Map<string, bigint>;
   /** Our DECIDE of the last height, for whoever missed it. */
   lastDecide: ConsensusMessage | null;
   mempool: number;
@@ -205,7 +232,7 @@ function outlivesHeight(s: State, question: Ask): boolean {
 
 export function setTimer(s: State, timer: TimerName, delay_ms: number) {
   const token = s.nextNumber++;
-  s.timers.set(timer, token);
+  s.timers.set(timer, { token, set_ms: s.now_ms, delay_ms });
   emit(s, { kind: 'setTimer', timer, token, delay_ms });
 }
 

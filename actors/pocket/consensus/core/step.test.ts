@@ -19,6 +19,7 @@ import {
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import { encodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
 import { leaderOf, type Validator, validatorSet } from '../../chain/validators.ts';
 import type { Ask, Effect, Fact } from './effect.ts';
 import type { Input } from './input.ts';
@@ -53,6 +54,8 @@ interface Draft {
   blockHash?: Uint8Array;
   block?: Uint8Array;
   justify?: Uint8Array;
+  proof?: Uint8Array;
+  timeout?: Uint8Array;
 }
 
 function message({ from = leader, ...draft }: Draft): ConsensusMessage {
@@ -64,10 +67,21 @@ function message({ from = leader, ...draft }: Draft): ConsensusMessage {
     blockHash: draft.blockHash ?? null,
     block: draft.block ?? null,
     justify: draft.justify ?? null,
+    proof: draft.proof ?? null,
+    timeout: draft.timeout ?? null,
     networkId: NETWORK,
   };
   const signature = sign(seeds.get(toHex(from))!, consensusSignBytes(unsigned));
   return { ...unsigned, address: from, signature };
+}
+
+/** All four have entered a round of height 1. */
+function timeoutFor(round: number): Uint8Array {
+  const entries = set.list.map(({ address }) => {
+    const { signature } = message({ from: address, step: STEP_NEWROUND, round });
+    return { address, justifyHash: new Uint8Array(), signature };
+  });
+  return encodeTimeoutCertificate({ height: 1n, round, entries });
 }
 
 function vote(from: Uint8Array, at: number, hash: Uint8Array, round = 0): ConsensusMessage {
@@ -123,6 +137,7 @@ class Harness {
       timeoutCap_ms: 60_000,
       resend_ms: 500,
       maxClockDrift_ms: 5_000,
+      election: 'round_robin',
       snapshotThreshold_blocks: 0,
     };
     const list = [...set.list];
@@ -190,7 +205,8 @@ class Harness {
 
 function prepare({ bytes, hash }: { bytes: Uint8Array; hash: Uint8Array }, round = 0, justify?: Uint8Array) {
   const from = leaderOf(set, 1n, round).address;
-  return message({ from, round, step: STEP_PREPARE, block: bytes, blockHash: hash, ...(justify && { justify }) });
+  const rest = { ...(justify && { justify }), ...(round > 0 && { timeout: timeoutFor(round) }) };
+  return message({ from, round, step: STEP_PREPARE, block: bytes, blockHash: hash, ...rest });
 }
 
 function certified(at: number, hash: Uint8Array, justify = certificate(at - 1, hash)): ConsensusMessage {
@@ -202,7 +218,7 @@ test('a replica votes step by step, once each, and commits on DECIDE', () => {
   const proposed = block();
   node.take(prepare(proposed));
   for (const at of [STEP_PRECOMMIT, STEP_COMMIT, STEP_DECIDE]) node.take(certified(at, proposed.hash));
-  for (const at of [STEP_PREPARE, STEP_PRECOMMIT, STEP_COMMIT]) assert.equal(node.votes(at).length, 1);
+  for (const at of [STEP_PREPARE, STEP_PRECOMMIT, STEP_COMMIT]) assert.equal(new Set(node.votes(at)).size, 1);
   assert.equal(node.state.height, 2n);
   assert.equal(toHex(node.state.tip.blockHash), toHex(proposed.hash));
   assert.equal(node.proposals(STEP_NEWROUND).length, 2);
@@ -369,7 +385,7 @@ test('a refusal of the signer is silence in that step and nothing more', () => {
   const node = new Harness(replica!);
   node.refuse = ({ type }) => (type === MESSAGE_VOTE ? 'SIGN_CONFLICT' : null);
   node.take(prepare(block()));
-  for (let i = 0; i < 3; i++) node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')! });
+  for (let i = 0; i < 3; i++) node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')!.token });
   assert.equal(node.votes(STEP_PREPARE).length, 0);
   assert.equal(node.facts.filter(({ fact }) => fact === 'refused').length, 1);
 });
@@ -380,7 +396,7 @@ test('a failure of another kind is tried again at the next tick', () => {
   node.refuse = ({ type }) => (type === MESSAGE_VOTE && failures-- > 0 ? 'SIGNER_RECORD_IO' : null);
   node.take(prepare(block()));
   assert.equal(node.votes(STEP_PREPARE).length, 0);
-  node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')! });
+  node.input({ kind: 'timer', timer: 'tick', token: node.state.timers.get('tick')!.token });
   assert.equal(node.votes(STEP_PREPARE).length, 1);
 });
 

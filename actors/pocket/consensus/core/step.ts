@@ -14,13 +14,19 @@ import { enterView, followOthers, newView, timeView, trigger, viewTimedOut } fro
 import { executionFailed } from './replica.ts';
 import type { Certified } from './rules.ts';
 import { repeat, signed, signFailed, speak } from './speech.ts';
-import { ask, drop, isOpen, known, mayAsk, report, type Start, type State, setTimer } from './state.ts';
+import { ask, drop, emit, isOpen, known, mayAsk, report, type Start, type State, setTimer } from './state.ts';
 import { isSyncAsk, measureProgress, syncAnswered, synchronize } from './sync.ts';
 import { peersConnected } from './sync-peers.ts';
 import { newSync } from './sync-state.ts';
 
+/** A state, and the effects with which it begins. */
+export interface Begun {
+  state: State;
+  effects: Effect[];
+}
+
 /** The state of a validator that starts, or starts again, and its first effects. */
-export function begin(start: Start, now_ms: number): { state: State; effects: Effect[] } {
+export function begin(start: Start, now_ms: number): Begun {
   const s = initialState(start, now_ms);
   const { record } = start;
   let round = 0;
@@ -49,7 +55,8 @@ export function isWanted(s: State, id: number): boolean {
   return s.asks.has(id);
 }
 
-function initialState(start: Start, now_ms: number): State {
+/** The state before anything has happened. */
+export function initialState(start: Start, now_ms: number): State {
   const { settings, rules, tip, manual, mempool } = start;
   const height = tip.height + 1n;
   const selfHex = toHex(settings.self);
@@ -70,7 +77,7 @@ function initialState(start: Start, now_ms: number): State {
     timers: new Map(),
     tip,
     height,
-    view: newView(validators, selfHex, height, 0, now_ms),
+    view: newView({ settings, validators, selfHex, height, now_ms }, 0),
     prepareQc: null,
     lockedQc: null,
     decided: null,
@@ -82,6 +89,9 @@ function initialState(start: Start, now_ms: number): State {
     rounds: new Map(),
     buffer: new Map(),
     verified: new Map(),
+    commitVotes: new Map(),
+    statements: new Map(),
+    accused: new Map(),
     lastDecide: null,
     mempool,
     manual,
@@ -112,6 +122,8 @@ function handle(s: State, input: Input) {
     case 'rebound':
       s.paused.clear();
       return repeat(s);
+    case 'recovered':
+      return recovered(s);
     case 'peers':
       return peersConnected(s, input.addresses);
     case 'trigger':
@@ -136,6 +148,9 @@ function answered(s: State, input: Answer) {
   switch (input.kind) {
     case 'signed':
       return signed(s, input.signature);
+    case 'proved':
+      s.view.proof = input.proof;
+      return;
     case 'proposed':
       return proposed(s, input.block);
     case 'executed':
@@ -182,11 +197,25 @@ function failed(s: State, question: Ask, code: string, message: string) {
 }
 
 function timerFired(s: State, timer: TimerName, token: number) {
-  if (s.timers.get(timer) !== token) return;
+  if (s.timers.get(timer)?.token !== token) return;
   s.timers.delete(timer);
   if (timer === 'propose') s.view.lead.due_ms = null;
   if (timer === 'tick') tick(s);
   else if (timer === 'view' && isOpen(s)) viewTimedOut(s);
+}
+
+/** The open questions are asked again, the timers set to what is left of them, and what was said last is repeated. */
+function recovered(s: State) {
+  const { view, height, now_ms } = s;
+  report(s, { fact: 'view', height, round: view.round, leader: toHex(view.leader.address), cause: 'recovery' });
+  report(s, { fact: 'step', step: view.step });
+  for (const [id, question] of s.asks) emit(s, { kind: 'ask', id, ask: question });
+  for (const [timer, { set_ms, delay_ms }] of [...s.timers]) {
+    // A clock that was set back does not make a timer longer than it was.
+    setTimer(s, timer, Math.min(delay_ms, Math.max(0, set_ms + delay_ms - now_ms)));
+  }
+  s.paused.clear();
+  repeat(s);
 }
 
 /** Silence: what was said is said again, and what failed is tried again. */

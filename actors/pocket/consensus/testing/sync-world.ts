@@ -104,6 +104,7 @@ export class SyncWorld {
       timeoutCap_ms: 60_000,
       resend_ms: 500,
       maxClockDrift_ms: 5_000,
+      election: 'round_robin' as const,
       snapshotThreshold_blocks: options.snapshotThreshold_blocks ?? 0,
     };
     const rules = { ...hotpokt, verifyQc: verifyModelQc };
@@ -194,6 +195,7 @@ export class SyncWorld {
       case 'restoreEnd':
         return answer(2, () => this.#restore(id, ask));
       case 'sign':
+      case 'prove':
       case 'propose':
         return answer(1, () => ({ kind: 'failed', id, code: 'UNUSED', message: '' }));
       default:

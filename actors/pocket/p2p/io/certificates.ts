@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
+import { backoff_ms } from '../../../../net/backoff.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../../runtime/errors.ts';
 import type { Random } from '../../../../runtime/random.ts';
 import type { SignerProtocol } from '../../../host/signer/protocol.ts';
 import { toHex } from '../../chain/hex.ts';
-import { backoff_ms } from '../core/backoff.ts';
 
 /** Part of a certificate's life after which the next one is fetched: a third is left for a signer that restarts. */
 const RENEW_AT = 2 / 3;

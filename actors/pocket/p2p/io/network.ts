@@ -1,7 +1,8 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import type { Connection, PrivateKey, Stream } from '@libp2p/interface';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { RateLimiter } from '../../../../net/rate.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { CodedError, toErrorRecord } from '../../../../runtime/errors.ts';
@@ -10,13 +11,13 @@ import type { SignerProtocol } from '../../../host/signer/protocol.ts';
 import { MAX_QC_BYTES } from '../../chain/consensus.ts';
 import { type Genesis, genesisValidators } from '../../chain/genesis.ts';
 import { fromHex, toHex } from '../../chain/hex.ts';
+import { MAX_TIMEOUT_CERTIFICATE_BYTES } from '../../chain/sizes.ts';
 import { MAX_TRANSACTION_BYTES } from '../../chain/transaction.ts';
 import type { Validator } from '../../chain/validators.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import type { P2pConfig } from '../config.ts';
 import { batchLimits } from '../core/batcher.ts';
 import { encodeHello, type Judgement, judgeHello, P2P_VERSION, type Verdict } from '../core/handshake.ts';
-import { RateLimiter } from '../core/rate.ts';
 import type { Offence } from '../core/score.ts';
 import type { PeerInfo } from '../protocol.ts';
 import { Certificates } from './certificates.ts';
@@ -49,8 +50,8 @@ const MAX_REMEMBERED = 1_024;
 const MAX_QUEUED_MESSAGES = 4_096;
 /** Bytes that may wait: a proposal, and the next one. They are shared between the queues of all peers. */
 const QUEUED_BLOCKS = 2;
-/** A largest message: a block, a QC, and the fields around them. */
-const MESSAGE_OVERHEAD_BYTES = MAX_QC_BYTES + 4_096;
+/** A largest message: a block, a QC, a timeout certificate, and the fields around them. */
+const MESSAGE_OVERHEAD_BYTES = MAX_QC_BYTES + MAX_TIMEOUT_CERTIFICATE_BYTES + 4_096;
 /** A validator says a few messages in each round, and repeats them twice a second. */
 const MESSAGE_RATE = { perSecond: 2_000, burst: 10_000 };
 /** Hellos of one peer: one for each stream and renewal. Each costs a signature check. */

@@ -1,4 +1,4 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import type { Connection } from '@libp2p/interface';
 import { connectionToKeep, type KnownConnection } from '../core/duplicates.ts';
 import type { PeerInfo } from '../protocol.ts';

@@ -1,6 +1,9 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import type { Stream } from '@libp2p/interface';
 import type { Logger } from 'pino';
+import { encodeFrame, type Frame } from '../../../../net/frame.ts';
+import { FramedStream } from '../../../../net/framed-stream.ts';
+import { RateLimiter } from '../../../../net/rate.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../../runtime/errors.ts';
@@ -12,11 +15,9 @@ import {
   type SyncRequest,
 } from '../../chain/sync.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
-import { encodeFrame, FRAME_SYNC, type Frame } from '../core/frame.ts';
-import { RateLimiter } from '../core/rate.ts';
+import { FRAME_SYNC } from '../core/frame-kinds.ts';
 import type { Offence } from '../core/score.ts';
 import { encodeAnswer, MAX_REQUEST_BYTES, MAX_SERVED_BLOCKS, MAX_SERVED_BYTES } from '../core/sync-answer.ts';
-import { FramedStream } from './framed-stream.ts';
 import type { P2pMetrics } from './metrics.ts';
 
 /** A peer that catches up asks for 64 blocks at a time: more than this it cannot execute. */

@@ -1,4 +1,4 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { noise } from '@libp2p/noise';
@@ -6,6 +6,7 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
+import { encodeFrame } from '../../../../net/frame.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import { systemClock } from '../../../../runtime/clock.ts';
 import { CodedError } from '../../../../runtime/errors.ts';
@@ -19,7 +20,7 @@ import {
   type SyncResponse,
 } from '../../chain/sync.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
-import { encodeFrame, FRAME_HELLO, FRAME_SYNC } from '../core/frame.ts';
+import { FRAME_HELLO, FRAME_SYNC } from '../core/frame-kinds.ts';
 import { encodeHello, P2P_VERSION } from '../core/handshake.ts';
 import { encodeAnswer, MAX_SERVED_BLOCKS, MAX_SERVED_BYTES } from '../core/sync-answer.ts';
 import { CONSENSUS_PROTOCOL } from './outbound-link.ts';

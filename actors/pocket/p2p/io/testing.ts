@@ -1,4 +1,4 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import { createServer } from 'node:net';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';

@@ -1,4 +1,4 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Peer } from '../../../../runtime/actor.ts';

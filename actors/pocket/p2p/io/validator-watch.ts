@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { backoff_ms } from '../../../../net/backoff.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../../runtime/errors.ts';
@@ -6,7 +7,6 @@ import type { Random } from '../../../../runtime/random.ts';
 import { toHex } from '../../chain/hex.ts';
 import type { Validator, ValidatorSet } from '../../chain/validators.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
-import { backoff_ms } from '../core/backoff.ts';
 
 export interface ValidatorWatchOptions {
   readonly persistence: Peer<PersistenceProtocol>;

@@ -22,6 +22,8 @@ export type SnapshotRows =
   | { readonly table: 'param'; readonly rows: ParamRow[] }
   | { readonly table: 'remembered'; readonly rows: RememberedRow[] };
 
+/** Rows in one slice of work: some 20 ms of the thread, which must go on answering. */
+const SLICE_ROWS = 2_000;
 /** The greatest number of a bigint column. */
 const MAX_INT8 = 2n ** 63n - 1n;
 
@@ -38,12 +40,14 @@ export class SnapshotReader {
     this.#height = height;
   }
 
-  /** @param info what the manifest says of the chunk @throws SNAPSHOT_INVALID */
-  read(info: SnapshotChunkInfo, bytes: Uint8Array): SnapshotRows {
+  /** @param info what the manifest says of the chunk @returns its rows, slice by slice @throws SNAPSHOT_INVALID */
+  *read(info: SnapshotChunkInfo, bytes: Uint8Array): Generator<SnapshotRows> {
     try {
-      const chunk = decodeSnapshotChunk(bytes);
-      require(chunk.tree === info.tree && chunk.values.length === info.rows, 'a chunk has another tree or size');
-      return this.#rows(chunk);
+      const { tree, values } = decodeSnapshotChunk(bytes);
+      require(tree === info.tree && values.length === info.rows, 'a chunk has another tree or size');
+      for (let at = 0; at < values.length; at += SLICE_ROWS) {
+        yield this.#rows({ tree, values: values.slice(at, at + SLICE_ROWS) });
+      }
     } catch (cause) {
       if (!(cause instanceof CodedError) || cause.code === 'SNAPSHOT_INVALID') throw cause;
       throw invalid(`a value of tree ${info.tree} cannot be read (${cause.message})`, cause);

@@ -21,6 +21,7 @@ interface BlockRow {
   header: Uint8Array;
   commit_qc: Uint8Array | null;
 }
+/** A row of table actor; `chains` as the text of a JSON list. */
 export interface ActorRow {
   actor_type: number;
   address: Uint8Array;

@@ -66,7 +66,9 @@ async function replaceChain(tx: Transaction, incoming: IncomingSnapshot): Promis
   for (const table of EMPTIED) await tx()`delete from ${tx()(table)}`;
   await tx()`delete from block where height > 0`;
   const reader = new SnapshotReader(header.height);
-  for await (const { info, bytes } of incoming.chunks()) await writeRows(tx, header.height, reader.read(info, bytes));
+  for await (const { info, bytes } of incoming.chunks()) {
+    for (const rows of reader.read(info, bytes)) await writeRows(tx, header.height, rows);
+  }
   await writeBeginning(tx, { header, hash: blockHash(header), commitQc, voters: encodeValidatorSet(voters) });
   await tx()`delete from journal using remembered where journal.hash = remembered.hash`;
 }

@@ -382,6 +382,20 @@ describe('snapshots', () => {
     assert.deepEqual(readdirSync(node.snapshots), []);
   });
 
+  it('cost a node nothing where there is no place for them', async () => {
+    const snapshots = join(folder, 'a-file');
+    writeFileSync(snapshots, '');
+    const { actor } = await start({ schema: 'placeless', snapshots });
+    await grow(actor, HEIGHT + 2n);
+    assert.deepEqual(await actor.ask.snapshots({}), { heights: [], earliest: 1n });
+    for (;;) {
+      // The place itself, and the snapshot of height 4.
+      if (/snapshot_failures_total 2/.test(await actor.metrics.metrics())) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await grow(actor, 8n);
+  });
+
   it('hold up no reader, and let nothing be committed beside them', async () => {
     const { actor, schema } = await start();
     const untouched = await shown(actor);

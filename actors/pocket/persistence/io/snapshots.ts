@@ -54,8 +54,7 @@ export class Snapshots {
   /** Finds what is on disk, and removes what is not of this chain. */
   async open(tip: bigint, deadline_ms: number): Promise<void> {
     const { database, log } = this.#options;
-    await this.#store.open();
-    await this.#incoming.discardUnlessAbove(tip);
+    await this.#openDirectory(tip);
     for (const height of this.#store.heights) {
       if (height <= tip && (await this.#isOurs(height, deadline_ms))) continue;
       log.warn({ height, tip }, 'removing a snapshot that is damaged, or not of the chain in the database');
@@ -63,6 +62,18 @@ export class Snapshots {
     }
     const { stateFrom } = await database.run(deadline_ms, readExtent);
     this.#maker.catchUp(tip, stateFrom);
+  }
+
+  /** Blocks are worth more than snapshots: a node goes on without a place for these. */
+  async #openDirectory(tip: bigint): Promise<void> {
+    const { directory, log, metrics } = this.#options;
+    try {
+      await this.#store.open();
+      await this.#incoming.discardUnlessAbove(tip);
+    } catch (error) {
+      metrics.snapshotFailures.inc();
+      log.error({ err: error, directory }, 'no snapshots: make this directory readable and writable for the node');
+    }
   }
 
   committed(tip: bigint): void {

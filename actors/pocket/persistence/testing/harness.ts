@@ -12,7 +12,7 @@ import { publicKeyOf, sign } from '../../../../wasm/ed25519.ts';
 import { sha3_256 } from '../../../../wasm/hash.ts';
 import type { Actor } from '../../chain/actor.ts';
 import { addressOf } from '../../chain/address.ts';
-import { BLOCK_VERSION, bodyRoot, encodeHeader, type Header } from '../../chain/block.ts';
+import { BLOCK_VERSION, bodyRoot, decodeHeader, encodeHeader, type Header } from '../../chain/block.ts';
 import { encodeQc, STEP_COMMIT, voteSignBytes } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
 import { POOL_DAO } from '../../chain/pools.ts';
@@ -71,8 +71,8 @@ export function address(index: number): Uint8Array {
   return addressOf(publicKeyOf(seedOf(index)));
 }
 
-/** The one validator of the genesis. */
-const VALIDATOR = 99;
+/** Number of the only validator of `testGenesis`, as `address` takes it. */
+export const VALIDATOR = 99;
 
 /** One validator, and accounts 1 to `accounts` with a million each. */
 export function testGenesis(options: { accounts?: number; window?: number; chain?: string } = {}): string {
@@ -122,7 +122,14 @@ export interface TestActor {
 
 export async function startActor(
   url: string,
-  options: { schema?: string; genesis?: string; timeout_ms?: number; snapshots?: string; interval?: number } = {},
+  options: {
+    schema?: string;
+    genesis?: string;
+    timeout_ms?: number;
+    proofHeights?: number;
+    snapshots?: string;
+    interval?: number;
+  } = {},
 ): Promise<TestActor> {
   const committed: bigint[] = [];
   const ownSnapshots = join(tmpdir(), `potoroo-snapshots-${randomUUID()}`);
@@ -136,6 +143,8 @@ export async function startActor(
         url,
         schema: options.schema ?? 'potoroo',
         pool_size: 3,
+        proof_heights: options.proofHeights ?? 100,
+        proof_memory_mb: 256,
         snapshot_interval_blocks: options.interval ?? 0,
       },
       genesis: options.genesis ?? testGenesis(),
@@ -261,4 +270,15 @@ export async function advance(actor: TestActor, options: Parameters<typeof draft
   const { blockHash } = await actor.ask.stage(draft(tip, options));
   await actor.ask.commit({ blockHash, commitQc: qcOf(blockHash, tip.height + 1n) });
   return actor.ask.tip({});
+}
+
+/** Stages and commits one block on the tip, with a certificate that the validator of `testGenesis` signed. */
+export async function decide(actor: TestActor, changes: Partial<ChangeSet>): Promise<void> {
+  const block = draft(await actor.ask.tip({}));
+  const { header, blockHash } = await actor.ask.stage({ ...block, changes: { ...block.changes, ...changes } });
+  const { height, networkId } = decodeHeader(header);
+  const vote = { height, round: 0, step: STEP_COMMIT, blockHash };
+  const signature = sign(new Uint8Array(32).fill(VALIDATOR), voteSignBytes({ networkId, ...vote }));
+  const commitQc = encodeQc({ ...vote, signatures: [{ address: address(VALIDATOR), signature }] });
+  await actor.ask.commit({ blockHash, commitQc });
 }
