@@ -158,7 +158,7 @@ export function rested(s: State, peer: SyncPeer): boolean {
 }
 
 /** Requests for blocks, headers, manifests and chunks that are not answered yet. */
-export function inFlight(s: State): number {
+function inFlight(s: State): number {
   let count = 0;
   for (const { ask } of s.sync.flights.values()) if (ask.kind !== 'fetchMetadata') count++;
   return count;
