@@ -109,7 +109,9 @@ class Shell {
     const { manual } = config.consensus;
     this.#journal = this.#openJournal(settings);
     const start = { settings, rules: hotpokt, tip, record, manual, mempool: this.#mempool ?? 0 };
-    const { state, effects } = this.#journal?.recover(start, clock.now()) ?? begin(start, clock.now());
+    // Without the record nobody can tell whether the journal is newer than it.
+    const recovered = record === NOTHING_SIGNED ? null : this.#journal?.recover(start, clock.now());
+    const { state, effects } = recovered ?? begin(start, clock.now());
     this.#state = state;
     this.#journal?.follow(state);
     const facts = { height: state.height, round: state.view.round, validator: state.selfHex, manual };
