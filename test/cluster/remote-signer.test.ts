@@ -1,6 +1,6 @@
 /**
- * A validator whose signer is another process: real processes, a real connection. The network has this one validator, so
- * that its blocks tell what its signer does.
+ * A validator whose signer is another process: real processes, a real connection. The first network has this one validator,
+ * so that its blocks tell what its signer does; the second has others, whose chain it follows.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -153,5 +153,69 @@ describe('a validator with a remote signer', () => {
     renameSync(join(directory, 'original'), record);
     signing = serve();
     await commits(1);
+  });
+});
+
+describe('a validator among others, whose signer is away', () => {
+  let folder: string;
+  let signerHome: HomeLayout;
+  let homes: HomeLayout[];
+  const running: Command[] = [];
+  after(async () => {
+    await Promise.all(running.map((command) => command.end('SIGTERM')));
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const heightOf = async (home: HomeLayout): Promise<number> => {
+    const response = await fetch(`${readFileSync(home.rpcAddress, 'utf8').trim()}/v1/query/height`);
+    return Number(((await response.json()) as { height: number }).height);
+  };
+  const reaches = (home: HomeLayout, goal: number): Promise<true> =>
+    until(
+      `height ${goal}`,
+      () =>
+        heightOf(home).then(
+          (now) => (now >= goal ? true : undefined),
+          () => undefined,
+        ),
+      90_000,
+    );
+  const start = (home: HomeLayout): Command => {
+    const command = new Command('start', '--home', home.home);
+    running.push(command);
+    return command;
+  };
+  const served = (listen: string, allowed: string): Command => {
+    const command = new Command('signer', 'serve', '--home', signerHome.home, '--listen', listen, '--allow', allowed);
+    running.push(command);
+    return command;
+  };
+
+  it('starts and follows their chain, and finds it once it is back', async () => {
+    folder = mkdtempSync(join(tmpdir(), 'potoroo-remote-'));
+    const { nodes } = await prepareNetwork(localnetLayout(folder), { validators: 4, databaseUrl: undefined });
+    homes = nodes.map(({ home }) => homeLayout(home));
+    const last = homes[3]!;
+    signerHome = homeLayout(join(folder, 'signer'));
+    cpSync(last.home, signerHome.home, { recursive: true });
+    rmSync(last.validatorKey);
+    const stranger = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp';
+    editConfig(last, (config) => ({ ...config, signer: { remote: `/ip4/127.0.0.1/tcp/1/p2p/${stranger}` } }));
+    const { stdout } = await potoroo('signer', 'status', '--home', last.home, '--json');
+    const own = JSON.parse(stdout).peer_id as string;
+    const first = served('127.0.0.1:0', own);
+    const [address, listening] = await first.says(/\/ip4\/127\.0\.0\.1\/tcp\/(\d+)\/p2p\/12D3KooW\w+/);
+    editConfig(last, (config) => ({ ...config, signer: { remote: address } }));
+    const processes = homes.map(start);
+    await reaches(last, 3);
+
+    await first.end('SIGKILL');
+    await processes[3]!.end('SIGKILL');
+    const before = await heightOf(homes[0]!);
+    const again = start(last);
+    await again.says(/this node takes no part in consensus until it is there/);
+    await reaches(last, before + 3);
+
+    await served(`127.0.0.1:${listening}`, own).says(/a node is connected/);
   });
 });

@@ -103,12 +103,15 @@ export const signerProtocol = defineProtocol('signer', {
     trust: question<ShownHeader, { from: bigint }>('sync', 5_000, ['header', 'commitQc', 'validators'], ['from']),
     /** Where the signer is with `trust`: what to show it first after a start. */
     voters: question<object, { from: bigint }>('control', 5_000, [], ['from']),
-    /** A consensus-stream certificate for this node's libp2p peer id (canonical bytes). */
-    certify: question<{ peerId: string; expires_ms: number }, { certificate: Uint8Array }>(
+    /**
+     * A consensus-stream certificate for this node's libp2p peer id (canonical bytes), and when it ends: earlier than asked
+     * for where the signer is another process that is away, and its last one has to do.
+     */
+    certify: question<{ peerId: string; expires_ms: number }, { certificate: Uint8Array; expires_ms: number }>(
       'control',
       5_000,
       ['peerId', 'expires_ms'],
-      ['certificate'],
+      ['certificate', 'expires_ms'],
     ),
   },
   records: [['address', 'publicKey', 'power']],

@@ -1,6 +1,7 @@
 import { loadNodeKey } from '../../../net/node-key.ts';
 import type { Behaviour, Context } from '../../../runtime/actor.ts';
 import type { SignerStart } from './config.ts';
+import { RememberedSigner } from './io/remembered-signer.ts';
 import { RemoteClient } from './io/remote-client.ts';
 import { remoteSignerMetrics } from './metrics.ts';
 import type { SignerProtocol } from './protocol.ts';
@@ -17,6 +18,7 @@ export async function startRemote(context: Context<SignerProtocol, SignerStart>)
     random,
     log,
     metrics: remoteSignerMetrics(context.metrics),
+    remembered: new RememberedSigner(`${signer.remote_key_file}.met`, signer.remote, log),
   });
   return {
     tell: {},
@@ -28,7 +30,7 @@ export async function startRemote(context: Context<SignerProtocol, SignerStart>)
       witness: (body) => client.ask('witness', body),
       trust: (body) => client.ask('trust', body),
       voters: () => client.ask('voters', {}),
-      certify: (body) => client.ask('certify', body),
+      certify: (body) => client.certify(body),
     },
     stop: () => client.stop(),
   };

@@ -116,7 +116,10 @@ export class Signer {
       witness: ({ qc }) => ({ ok: counted(() => this.#witness(qc)) }),
       trust: (shown) => ({ from: counted(() => this.#trust(shown)) }),
       voters: () => ({ from: knownFrom(this.#voters) }),
-      certify: ({ peerId, expires_ms }) => ({ certificate: counted(() => this.#certify(peerId, expires_ms)) }),
+      certify: ({ peerId, expires_ms }) => ({
+        certificate: counted(() => this.#certify(peerId, expires_ms)),
+        expires_ms,
+      }),
     };
   }
 

@@ -1,6 +1,6 @@
 import { type Context, defineActor, listen } from '../../../runtime/actor.ts';
-import { CodedError, toErrorRecord } from '../../../runtime/errors.ts';
-import { signerProtocol } from '../../host/signer/protocol.ts';
+import { CodedError, hasCode, toErrorRecord } from '../../../runtime/errors.ts';
+import { type SafetyRecord, signerProtocol } from '../../host/signer/protocol.ts';
 import {
   type ConsensusMessage,
   decodeConsensusMessage,
@@ -37,6 +37,17 @@ const TIMED: Partial<Record<Ask['kind'], string>> = {
   commit: 'commit_db',
 };
 
+/** Of a signer that does not tell: it refuses by itself what its record forbids. */
+const NOTHING_SIGNED: SafetyRecord = { height: 0n, round: 0, step: 0, prepareQc: null, lockedQc: null };
+
+/** Null where the signer is another process, and away. */
+function unlessAway<T>(answer: Promise<T>): Promise<T | null> {
+  return answer.catch((error: unknown) => {
+    if (hasCode(error, 'SIGNER_UNREACHABLE')) return null;
+    throw error;
+  });
+}
+
 /** Feeds the core with what arrives and does what it answers. */
 class Shell {
   readonly #context: Context<typeof consensusProtocol, ConsensusStart>;
@@ -64,20 +75,45 @@ class Shell {
     this.#reporter = new Reporter(consensusMetrics(context.metrics), context.log, context.clock);
   }
 
-  /** Reads what the state is rebuilt from: the chain's tip and the signer's record. */
+  /**
+   * Reads what the state is rebuilt from: the chain's tip and the signer's record. A remote signer may be away for longer
+   * than getting ready may take: the chain is followed without its record until it is back.
+   */
   async ready(): Promise<void> {
+    const { signer } = this.#peers;
+    const identity = await this.#read(() => unlessAway(signer.ask('identity', {})));
+    const record = identity && (await this.#read(() => unlessAway(signer.ask('record', {}))));
+    if (identity) await this.#begin(identity.address, record ?? NOTHING_SIGNED);
+    if (record || this.#stopped) return;
+    this.#context.log.warn('the remote signer is away: this node takes no part in consensus until it is there');
+    this.#whenBack().catch((error) => this.#context.fail(error));
+  }
+
+  /** Where the signer turns out to have signed at the present height already, its lock is to be kept: begins anew. */
+  async #whenBack(): Promise<void> {
+    const { signer } = this.#peers;
+    const identity = await this.#read(() => signer.ask('identity', {}));
+    const record = await this.#read(() => signer.ask('record', {}));
+    if (!identity || !record) return;
+    if (!this.#state || this.#state.height === record.height) await this.#begin(identity.address, record);
+  }
+
+  #read<T>(once: () => Promise<T>): Promise<T | null> {
+    return persist(this.#context.clock, () => !this.#stopped, once);
+  }
+
+  async #begin(self: Uint8Array, record: SafetyRecord): Promise<void> {
     const { clock, config, log } = this.#context;
-    const read = <T>(once: () => Promise<T>) => persist(clock, () => !this.#stopped, once);
-    const { signer, persistence } = this.#peers;
-    const identity = await read(() => signer.ask('identity', {}));
-    const record = await read(() => signer.ask('record', {}));
-    const tip = await read(() => persistence.ask('tip', {}));
-    if (this.#stopped || !identity || !record || !tip) return;
-    const settings = this.#settings(identity.address);
+    const tip = await this.#read(() => this.#peers.persistence.ask('tip', {}));
+    if (this.#stopped || !tip) return;
+    this.#forgetState();
+    const settings = this.#settings(self);
     const { manual } = config.consensus;
     this.#journal = this.#openJournal(settings);
     const start = { settings, rules: hotpokt, tip, record, manual, mempool: this.#mempool ?? 0 };
-    const { state, effects } = this.#journal?.recover(start, clock.now()) ?? begin(start, clock.now());
+    // Without the record nobody can tell whether the journal is newer than it.
+    const recovered = record === NOTHING_SIGNED ? null : this.#journal?.recover(start, clock.now());
+    const { state, effects } = recovered ?? begin(start, clock.now());
     this.#state = state;
     this.#journal?.follow(state);
     const facts = { height: state.height, round: state.view.round, validator: state.selfHex, manual };
@@ -90,6 +126,15 @@ class Shell {
     this.#perform(effects);
     this.input({ kind: 'peers', addresses: this.#connected });
     if (this.#mempool !== null) this.mempool(this.#mempool);
+  }
+
+  /** Leaves nothing that a former state could be reminded by. */
+  #forgetState(): void {
+    this.#state = null;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#journal?.close();
+    this.#journal = null;
   }
 
   /** A node whose journal cannot be opened does not start; one that runs rather loses rounds when its actors die. */
@@ -180,9 +225,7 @@ class Shell {
 
   stop() {
     this.#stopped = true;
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
-    this.#journal?.close();
+    this.#forgetState();
   }
 
   #validated(from: Uint8Array, bytes: Uint8Array): ConsensusMessage | null {
@@ -289,12 +332,12 @@ class Shell {
     const { clock } = this.#context;
     const state = this.#running();
     const since_ns = clock.monotonic_ns();
-    const wanted = () => !this.#stopped && isWanted(state, id);
+    const wanted = () => !this.#stopped && this.#state === state && isWanted(state, id);
     const trace = heightTrace(this.#genesis.networkId, state.height);
     const answer = await persist(clock, wanted, () => put(this.#peers, id, ask, trace)).catch((error) =>
       failure(id, error),
     );
-    if (!answer) return;
+    if (!answer || this.#state !== state) return;
     const phase = TIMED[ask.kind];
     if (phase && answer.kind !== 'failed') this.#reporter.timed(phase, since_ns);
     this.input(answer);

@@ -80,7 +80,7 @@ const REPLIES: { [K in RemoteAsk]: z.ZodType<RemoteAsks[K]['reply']> } = {
   witness: z.strictObject({ ok: z.boolean() }),
   trust: z.strictObject({ from: height }),
   voters: z.strictObject({ from: height }),
-  certify: z.strictObject({ certificate: bytes(1, 1_024) }),
+  certify: z.strictObject({ certificate: bytes(1, 1_024), expires_ms: z.number() }),
 };
 
 const id = z.int().min(0).max(0xffffffff);

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { backoff_ms } from '../../../../net/backoff.ts';
 import type { Frame } from '../../../../net/frame.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
-import { CodedError, fromErrorRecord, toErrorRecord } from '../../../../runtime/errors.ts';
+import { CodedError, fromErrorRecord, hasCode, toErrorRecord } from '../../../../runtime/errors.ts';
 import type { Random } from '../../../../runtime/random.ts';
 import { equalBytes, toHex } from '../../../pocket/chain/hex.ts';
 import {
@@ -23,6 +23,7 @@ import { SIGNER_ERRORS } from '../errors.ts';
 import type { RemoteMetrics } from '../metrics.ts';
 import { createLinkHost, LINK_TIMEOUT_ms } from './link-host.ts';
 import { LinkStream } from './link-stream.ts';
+import type { RememberedSigner } from './remembered-signer.ts';
 
 /** Below the 5 s that consensus waits: it is to hear of the silence, not of its own deadline. */
 const ANSWER_TIMEOUT_ms = 4_000;
@@ -45,6 +46,7 @@ export interface RemoteClientOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: RemoteMetrics;
+  readonly remembered: RememberedSigner;
 }
 
 interface Open {
@@ -64,7 +66,8 @@ export class RemoteClient {
   readonly #host: Libp2p;
   readonly #open = new Map<number, Open>();
   #stream: LinkStream | undefined;
-  #identity: Identity | undefined;
+  /** Who the signer is was told to others. */
+  #told = false;
   #nextId = 0;
   #failures = 0;
   /** What was said of the present absence. */
@@ -87,10 +90,26 @@ export class RemoteClient {
     return client;
   }
 
-  /** What the signer said last that its key is; known from the first connection on. @throws SIGNER_UNREACHABLE */
+  /** What the signer said last that its key is; known from the very first connection on. @throws SIGNER_UNREACHABLE */
   identity(): Identity {
-    if (this.#identity !== undefined) return this.#identity;
-    throw this.#unreachable('it has not been reached since this node started');
+    const { identity } = this.#options.remembered;
+    this.#told = identity !== undefined;
+    if (identity !== undefined) return identity;
+    throw this.#unreachable('this node has never reached it');
+  }
+
+  /** While the signer is away, the last certificate has to do for as long as it lasts. @throws as `ask` */
+  async certify(body: RemoteAsks['certify']['body']): Promise<RemoteAsks['certify']['reply']> {
+    const { remembered, clock } = this.#options;
+    try {
+      const reply = await this.ask('certify', body);
+      remembered.certified(reply.certificate);
+      return reply;
+    } catch (error) {
+      const certificate = remembered.certificate(body.peerId, clock.now());
+      if (certificate === undefined || !hasCode(error, 'SIGNER_UNREACHABLE')) throw error;
+      return certificate;
+    }
   }
 
   /** @throws SIGNER_UNREACHABLE, MAILBOX_FULL, and what the signer refuses with */
@@ -185,17 +204,18 @@ export class RemoteClient {
     }
   }
 
-  /** Another key behind the same peer id: certificates and lock are of the old one, so the node has to start anew. */
+  /** Another key behind the same peer id: what runs on this node is of the old one, so it has to start anew. */
   #checkIdentity(identity: Identity): void {
-    const { publicKey, address } = identity;
-    if (this.#identity !== undefined && !equalBytes(this.#identity.publicKey, publicKey)) {
+    const { remembered } = this.#options;
+    const before = remembered.identity;
+    if (this.#told && before !== undefined && !equalBytes(before.publicKey, identity.publicKey)) {
       throw new CodedError(
         'SIGNER_KEY_CHANGED',
-        `The remote signer signs for ${toHex(address)} now, and for ${toHex(this.#identity.address)} before: restart this node if that is meant.`,
-        { address: toHex(address) },
+        `The remote signer signs for ${toHex(identity.address)} now, and for ${toHex(before.address)} before: restart this node if that is meant.`,
+        { address: toHex(identity.address) },
       );
     }
-    this.#identity = { publicKey: Uint8Array.from(publicKey), address: Uint8Array.from(address) };
+    remembered.met(identity);
   }
 
   #onFrame({ kind, payload }: Frame): void {

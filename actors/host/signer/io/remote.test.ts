@@ -1,6 +1,6 @@
 import '../../../../net/promise-with-resolvers.ts';
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,12 +14,14 @@ import { systemClock } from '../../../../runtime/clock.ts';
 import { hasCode } from '../../../../runtime/errors.ts';
 import { systemRandom } from '../../../../runtime/random.ts';
 import { verify } from '../../../../wasm/ed25519.ts';
+import { decodeCertificate } from '../../../pocket/chain/certificate.ts';
 import { consensusSignBytes, MESSAGE_VOTE, STEP_COMMIT, STEP_PREPARE } from '../../../pocket/chain/consensus.ts';
 import { vrfVerify } from '../../../pocket/chain/ecvrf.ts';
 import { electionInput } from '../../../pocket/chain/sortition.ts';
 import { TEST_NETWORK, testValidators } from '../../../pocket/chain/testing.ts';
 import { remoteSignerMetrics, signerMetrics } from '../metrics.ts';
 import { Signer } from '../signer.ts';
+import { RememberedSigner } from './remembered-signer.ts';
 import { RemoteClient, type RemoteClientOptions } from './remote-client.ts';
 import { RemoteServer } from './remote-server.ts';
 
@@ -88,15 +90,19 @@ function listening(): { log: Logger; warnings: Record<string, unknown>[] } {
   return { log, warnings };
 }
 
+let nodes = 0;
+
 async function node(address: string, rest: Partial<RemoteClientOptions> = {}): Promise<RemoteClient> {
+  const log = pino({ level: 'silent' });
   const client = await RemoteClient.start({
     address,
     key: nodeKey!,
     networkId: TEST_NETWORK,
     clock: systemClock,
     random: systemRandom,
-    log: pino({ level: 'silent' }),
+    log,
     metrics: remoteSignerMetrics(new Registry()),
+    remembered: new RememberedSigner(join(home, `met-${++nodes}`), address, log),
     ...rest,
   });
   ends.push(() => client.stop());
@@ -191,6 +197,31 @@ describe('a remote signer', () => {
     assert.equal(warnings[0]!.own_peer_id, nodeId);
     await served('late', { port: portOf(address) });
     await persist(async () => client.identity());
+  });
+
+  it('is remembered by a node that starts while it is away: whose key it is, and the last certificate', async () => {
+    const { address, stop } = await served('remembered');
+    const log = pino({ level: 'silent' });
+    const file = join(home, 'met');
+    const remembered = () => new RememberedSigner(file, address, log);
+    const first = await node(address, { remembered: remembered() });
+    const expires_ms = Date.now() + 60_000;
+    const { certificate } = await first.certify({ peerId: nodeId, expires_ms });
+    await first.stop();
+    await stop();
+    const second = await node(address, { remembered: remembered() });
+    assert.deepEqual(second.identity().publicKey, publicKey);
+    const again = await second.certify({ peerId: nodeId, expires_ms: expires_ms + 60_000 });
+    assert.equal(again.expires_ms, expires_ms);
+    assert.equal(decodeCertificate(again.certificate).expires_ms, expires_ms);
+    assert.deepEqual(Buffer.from(again.certificate), Buffer.from(certificate));
+    await assert.rejects(second.certify({ peerId: otherId, expires_ms }), { code: 'SIGNER_UNREACHABLE' });
+    assert.equal(remembered().certificate(nodeId, expires_ms), undefined, 'it has an end');
+    assert.ok(!readFileSync(file, 'utf8').includes(Buffer.from(seed).toString('hex')));
+    const elsewhere = new RememberedSigner(file, address.replace(/tcp.\d+/, 'tcp/1'), log);
+    assert.equal(elsewhere.identity, undefined, 'another signer is another key');
+    writeFileSync(file, '{"version":1');
+    assert.equal(remembered().identity, undefined);
   });
 
   it('is refused by a node that expects another one, and refuses a node that it does not know', async () => {

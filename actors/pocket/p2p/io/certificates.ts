@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { backoff_ms } from '../../../../net/backoff.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
-import { toErrorRecord } from '../../../../runtime/errors.ts';
+import { hasCode, toErrorRecord } from '../../../../runtime/errors.ts';
 import type { Random } from '../../../../runtime/random.ts';
 import type { SignerProtocol } from '../../../host/signer/protocol.ts';
 import { toHex } from '../../chain/hex.ts';
@@ -64,7 +64,9 @@ export class Certificates {
       this.#cancel = clock.after(wait_ms, () => void this.#renew());
     } catch (error) {
       if (this.#stopped) return;
-      log.warn({ ...toErrorRecord(error), ttl_ms }, 'no certificate from the signer yet; asking again');
+      // The absence of a remote signer is in the log already.
+      const level = this.#failures > 0 && hasCode(error, 'SIGNER_UNREACHABLE') ? 'debug' : 'warn';
+      log[level]({ ...toErrorRecord(error), ttl_ms }, 'no certificate from the signer yet; asking again');
       this.#cancel = clock.after(backoff_ms(this.#failures++, random.fraction()), () => void this.#renew());
     }
   }
@@ -74,11 +76,12 @@ export class Certificates {
     const { signer, peerId, ttl_ms, clock } = this.#options;
     const identity = await signer.ask('identity', {});
     this.#address = toHex(identity.address);
-    const expires_ms = Math.floor(clock.now()) + ttl_ms;
-    const { certificate } = await signer.ask('certify', { peerId, expires_ms });
+    const wanted_ms = Math.floor(clock.now()) + ttl_ms;
+    // A remote signer that is away leaves its last one, which ends earlier.
+    const { certificate, expires_ms } = await signer.ask('certify', { peerId, expires_ms: wanted_ms });
     // What came over a thread is a view of its frame; this one is kept for long.
     this.#certificate = Uint8Array.from(certificate);
     this.#expires_ms = expires_ms;
-    return ttl_ms * RENEW_AT;
+    return (expires_ms - clock.now()) * RENEW_AT;
   }
 }

@@ -66,7 +66,8 @@ export function testSigner(seed: Uint8Array, networkId: string, forgery: Forgery
     ask: async (type: string, body: object) => {
       if (failures-- > 0) throw new CodedError('ACTOR_RESTARTED', 'the signer is down');
       if (type === 'identity') return { publicKey, address: addressOf(publicKey) };
-      return { certificate: certify(body as { peerId: string; expires_ms: number }) };
+      const wanted = body as { peerId: string; expires_ms: number };
+      return { certificate: certify(wanted), expires_ms: wanted.expires_ms };
     },
   } as Peer<SignerProtocol>;
 }
