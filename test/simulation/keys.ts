@@ -9,6 +9,7 @@ import {
 } from '../../actors/pocket/chain/consensus.ts';
 import { VRF_PROOF_BYTES, vrfProve, vrfVerify } from '../../actors/pocket/chain/ecvrf.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
+import { roundSignBytes, verifyTimeoutCertificate } from '../../actors/pocket/chain/timeout-certificate.ts';
 import { isQuorumOf, type Validator, type ValidatorSet, validatorSet } from '../../actors/pocket/chain/validators.ts';
 import { hotpokt, type Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import { publicKeyOf, sign, verify } from '../../wasm/ed25519.ts';
@@ -19,6 +20,7 @@ export interface Keys {
   sign(address: Uint8Array, bytes: Uint8Array): Uint8Array;
   verify(address: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean;
   verifyQc: Rules['verifyQc'];
+  verifyTimeout: Rules['verifyTimeout'];
   /** A VRF proof, and its output or null. */
   prove(address: Uint8Array, input: Uint8Array): Uint8Array;
   draw: Rules['draw'];
@@ -52,6 +54,7 @@ export function realKeys(count: number): Keys {
     verify: (address, bytes, signature) =>
       verify(validators.byAddress(toHex(address))?.publicKey ?? new Uint8Array(32), bytes, signature),
     verifyQc,
+    verifyTimeout: verifyTimeoutCertificate,
     prove: (address, input) => vrfProve(seeds.get(toHex(address))!, input),
     draw: ({ publicKey }, input, proof) => vrfVerify(publicKey, input, proof),
   };
@@ -74,6 +77,12 @@ export function modelKeys(count: number): Keys {
       const signers = new Set(qc.signatures.map(({ address }) => toHex(address)));
       const enough = signers.size === qc.signatures.length && isQuorumOf(set, qc.signatures);
       if (!enough || !signaturesFit(qc, set, networkId, isValid)) throw new Error('invalid certificate');
+    },
+    verifyTimeout(certificate, set, networkId) {
+      const fit = certificate.entries.every(({ address, justifyHash, signature }) =>
+        isValid(address, roundSignBytes(certificate, { justifyHash }, networkId), signature),
+      );
+      if (!fit || !isQuorumOf(set, certificate.entries)) throw new Error('invalid certificate');
     },
     prove: (address, input) => {
       const output = signatureOf(address, input);
@@ -100,7 +109,7 @@ export function signaturesFit(
 }
 
 export function rulesWith(keys: Keys, changes: Partial<Rules> = {}): Rules {
-  return { ...hotpokt, verifyQc: keys.verifyQc, draw: keys.draw, ...changes };
+  return { ...hotpokt, verifyQc: keys.verifyQc, verifyTimeout: keys.verifyTimeout, draw: keys.draw, ...changes };
 }
 
 /** What the shell of a node does before its core sees a message. */

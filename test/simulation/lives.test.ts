@@ -19,6 +19,7 @@ import {
   voteSignBytes,
 } from '../../actors/pocket/chain/consensus.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
+import { encodeTimeoutCertificate } from '../../actors/pocket/chain/timeout-certificate.ts';
 import { leaderOf } from '../../actors/pocket/chain/validators.ts';
 import { scan } from '../../actors/pocket/consensus/io/journal-format.ts';
 import { sign } from '../../wasm/ed25519.ts';
@@ -47,7 +48,15 @@ function started(): Promise<HostedValidator> {
 type Place = Pick<ConsensusMessage, 'type' | 'round' | 'step'>;
 
 function said(from: Uint8Array, place: Place, content: Partial<ConsensusMessage> = {}): ConsensusMessage {
-  const unsigned = { height: HEIGHT, networkId: NETWORK_ID, blockHash: null, block: null, justify: null, proof: null };
+  const unsigned = {
+    height: HEIGHT,
+    networkId: NETWORK_ID,
+    blockHash: null,
+    block: null,
+    justify: null,
+    proof: null,
+    timeout: null,
+  };
   const message = { ...unsigned, ...place, ...content };
   return { ...message, address: from, signature: sign(seeds.get(toHex(from))!, consensusSignBytes(message)) };
 }
@@ -75,6 +84,15 @@ function qc(round: number, step: number, hash: Uint8Array): Uint8Array {
   return encodeQc({ ...vote, signatures });
 }
 
+/** All validators have entered a round. */
+function timeoutFor(round: number): Uint8Array {
+  const entries = validators.list.map(({ address }) => {
+    const { signature } = said(address, { type: MESSAGE_PROPOSE, round, step: STEP_NEWROUND });
+    return { address, justifyHash: new Uint8Array(), signature };
+  });
+  return encodeTimeoutCertificate({ height: HEIGHT, round, entries });
+}
+
 /** The proposal of a round's leader for a step: the block itself, then the certificate of the step before. */
 function proposal(
   round: number,
@@ -85,7 +103,7 @@ function proposal(
   const leader = leaderOf(validators, HEIGHT, round).address;
   const content =
     step === STEP_PREPARE
-      ? { ...of, justify: prepared }
+      ? { ...of, justify: prepared, timeout: round > 0 ? timeoutFor(round) : null }
       : { blockHash: of.blockHash, justify: qc(round, step - 1, of.blockHash) };
   return said(leader, { type: MESSAGE_PROPOSE, round, step }, content);
 }

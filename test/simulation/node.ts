@@ -2,6 +2,7 @@ import { checkRequest } from '../../actors/host/signer/core/request.ts';
 import { decide, UNSIGNED_STATE } from '../../actors/host/signer/core/rules.ts';
 import type { SignRequest } from '../../actors/host/signer/protocol.ts';
 import { type ConsensusMessage, consensusSignBytes, MESSAGE_VOTE } from '../../actors/pocket/chain/consensus.ts';
+import type { Evidence } from '../../actors/pocket/chain/evidence.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
 import { electionInput } from '../../actors/pocket/chain/sortition.ts';
 import type { Ask, Effect, Fact } from '../../actors/pocket/consensus/core/effect.ts';
@@ -65,6 +66,7 @@ export class SimulatedNode {
   readonly disk: Disk;
   readonly options: NodeOptions;
   readonly facts: Fact[] = [];
+  readonly evidence: Evidence[] = [];
   state: State | null = null;
   /** What was asked before the last crash is answered to nobody. */
   crashes = 0;
@@ -151,6 +153,9 @@ export class SimulatedNode {
         world.after(effect.delay_ms, () => life === this.crashes && this.input(input));
         return;
       }
+      case 'evidence':
+        this.evidence.push(effect.evidence);
+        return;
       case 'fact':
         this.facts.push(effect.fact);
         return;

@@ -59,6 +59,7 @@ test('half of the validators are no quorum: the network forks', () => {
   const half = (count: number, n: number) => 2 * count >= n;
   const broken: Scenario['broken'] = (keys) => ({
     isQuorum: (validators, ballots) => half([...ballots].length, validators.list.length),
+    verifyTimeout: () => undefined,
     verifyQc(qc, validators) {
       const enough = half(qc.signatures.length, validators.list.length);
       if (!enough || !signaturesFit(qc, validators, NETWORK_ID, keys.verify)) throw new Error('invalid');

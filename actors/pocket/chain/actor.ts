@@ -10,6 +10,9 @@ export const ACTOR_SERVICER = 2;
 export const ACTOR_FISHERMAN = 3;
 export const ACTOR_VALIDATOR = 4;
 
+/** Names of the types as the earlier node prints them, by number. */
+export const ACTOR_TYPE_NAMES: readonly string[] = ['', 'application', 'servicer', 'fisherman', 'validator'];
+
 /** Height of an event that has not happened: not paused, not unstaking. */
 export const NO_HEIGHT = -1n;
 

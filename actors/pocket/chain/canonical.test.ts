@@ -50,6 +50,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
       block,
       justify: qc,
       proof: null,
+      timeout: Uint8Array.of(1),
       address: first!.address,
       signature,
       networkId: TEST_NETWORK,

@@ -39,6 +39,7 @@ const VOTE: ConsensusMessage = {
   block: null,
   justify: null,
   proof: null,
+  timeout: null,
   address: ADDRESS,
   signature: SIGNATURE,
   networkId: TEST_NETWORK,
@@ -112,7 +113,7 @@ test('any message of valid form comes back from its bytes', () => {
   const vote = fc.record({ ...common, step: fc.constantFrom(STEP_PREPARE, STEP_COMMIT), blockHash: bytes(32) });
   fc.assert(
     fc.property(vote, (fields) => {
-      const message = { ...fields, type: MESSAGE_VOTE, block: null, justify: null, proof: null };
+      const message = { ...fields, type: MESSAGE_VOTE, block: null, justify: null, proof: null, timeout: null };
       assert.deepEqual(decodeConsensusMessage(encodeConsensusMessage(message)), message);
     }),
   );

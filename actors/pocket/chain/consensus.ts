@@ -15,7 +15,7 @@ import {
 import { VRF_PROOF_BYTES } from './ecvrf.ts';
 import { ConsensusSignBytesSchema, HotstuffMessageSchema, QuorumCertificateSchema } from './gen/consensus_pb.ts';
 import { compareBytes, fromHex, toHex } from './hex.ts';
-import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES, SIGNATURE_BYTES } from './sizes.ts';
+import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES, MAX_TIMEOUT_CERTIFICATE_BYTES, SIGNATURE_BYTES } from './sizes.ts';
 import { isQuorumOf, type Validator, type ValidatorSet } from './validators.ts';
 
 export const STEP_NEWROUND = 1;
@@ -30,9 +30,10 @@ const CONSENSUS_VERSION = 1;
 
 export { MAX_QC_BYTES };
 
-/** The largest block, a QC and a kilobyte of the rest. */
-const MAX_CONSENSUS_MESSAGE_BYTES = MAX_BLOCK_BYTES + MAX_QC_BYTES + 1_024;
+/** The largest block, both certificates and a kilobyte of the rest. */
+const MAX_CONSENSUS_MESSAGE_BYTES = MAX_BLOCK_BYTES + MAX_QC_BYTES + MAX_TIMEOUT_CERTIFICATE_BYTES + 1_024;
 
+const NO_HASH = new Uint8Array();
 const DOMAIN = 'potoroo/consensus/v1';
 const ADDRESS_HEX = /^[0-9a-f]{40}$/;
 
@@ -68,6 +69,8 @@ export interface ConsensusMessage {
   justify: Uint8Array | null;
   /** A candidate's VRF proof (chain/sortition.ts), 80 bytes; at NEWROUND and in PREPARE proposals, where leaders are drawn. */
   proof: Uint8Array | null;
+  /** Canonical bytes of a timeout certificate for the round; in PREPARE proposals of rounds above 0 and only there. */
+  timeout: Uint8Array | null;
   /** The sender, 20 bytes. */
   address: Uint8Array;
   /** 64 bytes, over consensusSignBytes. */
@@ -143,6 +146,7 @@ export function encodeConsensusMessage(message: ConsensusMessage): Uint8Array {
     partialSignature: { signature, address: toHex(message.address) },
     version: CONSENSUS_VERSION,
     ...(message.proof && { vrfProof: message.proof }),
+    ...(message.timeout && { timeoutCertificate: message.timeout }),
   });
 }
 
@@ -165,6 +169,7 @@ export function decodeConsensusMessage(bytes: Uint8Array): ConsensusMessage {
     block: nullIfEmpty(wire.block),
     justify: nullIfEmpty(wire.quorumCertificate),
     proof: nullIfEmpty(wire.vrfProof),
+    timeout: nullIfEmpty(wire.timeoutCertificate),
     address: addressIn(partialSignature.address, 'CONSENSUS'),
     signature: partialSignature.signature,
     networkId,
@@ -175,7 +180,12 @@ export function decodeConsensusMessage(bytes: Uint8Array): ConsensusMessage {
 
 /** The bytes that the sender of a message signs. */
 export function consensusSignBytes(view: SignedView): Uint8Array {
-  const { networkId, type, height, round, step, blockHash, justify } = view;
+  return signBytesOf(view, view.justify ? sha256(view.justify) : NO_HASH);
+}
+
+/** The same, where only the hash of the QC is at hand; empty for none. */
+export function signBytesOf(view: Omit<SignedView, 'justify'>, justifyHash: Uint8Array): Uint8Array {
+  const { networkId, type, height, round, step, blockHash } = view;
   return encodeCanonical(ConsensusSignBytesSchema, {
     domain: DOMAIN,
     networkId,
@@ -185,7 +195,7 @@ export function consensusSignBytes(view: SignedView): Uint8Array {
     round,
     step,
     ...(blockHash && { blockHash }),
-    ...(justify && { justifyHash: sha256(justify) }),
+    justifyHash,
   });
 }
 
@@ -271,7 +281,7 @@ function checkQc(qc: QuorumCertificate): void {
 }
 
 function checkMessage(message: ConsensusMessage): void {
-  const { type, step, blockHash, block, justify, proof, address, signature, networkId } = message;
+  const { type, step, blockHash, block, justify, proof, timeout, address, signature, networkId } = message;
   checkView(message, 'CONSENSUS');
   const isVote = type === MESSAGE_VOTE;
   ensure(isVote || type === MESSAGE_PROPOSE, 'CONSENSUS', 'type', 'must be PROPOSE or VOTE');
@@ -285,6 +295,15 @@ function checkMessage(message: ConsensusMessage): void {
   ensure(justify === null || justify.length <= MAX_QC_BYTES, 'CONSENSUS', 'quorum_certificate', 'is too large');
   const needsQc = !isVote && step >= STEP_PRECOMMIT;
   ensure(!needsQc || justify !== null, 'CONSENSUS', 'quorum_certificate', 'is missing');
+  const needsTimeout = carriesBlock && message.round > 0;
+  ensure(
+    needsTimeout === (timeout !== null),
+    'CONSENSUS',
+    'timeout_certificate',
+    'is for PREPARE proposals of later rounds',
+  );
+  const isSmall = timeout === null || timeout.length <= MAX_TIMEOUT_CERTIFICATE_BYTES;
+  ensure(isSmall, 'CONSENSUS', 'timeout_certificate', 'is too large');
   const mayProve = !isVote && step <= STEP_PREPARE;
   const proofFits = proof === null || (mayProve && proof.length === VRF_PROOF_BYTES);
   ensure(proofFits, 'CONSENSUS', 'vrf_proof', 'has 80 bytes, at NEWROUND and in PREPARE proposals only');

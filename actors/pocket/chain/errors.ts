@@ -15,9 +15,15 @@ export const CHAIN_ERRORS = {
   TX_PUBLIC_KEY_LENGTH: 'The public key of the transaction is not 32 bytes.',
   TX_SIGNATURE_EMPTY: 'The transaction is not signed.',
   TX_SIGNATURE_LENGTH: 'The signature of the transaction is not 64 bytes.',
-  TX_ADDRESS_EMPTY: 'The sender or the recipient of the transaction is missing.',
-  TX_ADDRESS_LENGTH: 'The sender or the recipient of the transaction is not 20 bytes.',
+  TX_ADDRESS_EMPTY: 'An address in the transaction is missing.',
+  TX_ADDRESS_LENGTH: 'An address in the transaction is not 20 bytes.',
   TX_AMOUNT_INVALID: 'The amount of the transaction is not a whole number of uPOKT between 1 and 2^128 - 1.',
+  TX_ACTOR_TYPE: 'The transaction is about an actor type that does not exist, or that this version cannot stake.',
+  TX_CHAINS_INVALID: 'The relay chains of the transaction are not different ids of four letters or digits.',
+  TX_SERVICE_URL_INVALID:
+    'The service URL of the transaction is not host:port, with http:// or https:// before it or not.',
+  TX_EVIDENCE_INVALID:
+    'The evidence is not two statements for one height, round and step and two blocks, in its one canonical encoding.',
   TX_BINDING_INVALID:
     'The network id or the last valid height of the transaction is malformed, or only one of them is given.',
 
@@ -46,6 +52,15 @@ export const CHAIN_ERRORS = {
   QC_UNKNOWN_SIGNER: 'A signer of the quorum certificate is not a validator.',
   QC_TOO_FEW_SIGNERS: 'The quorum certificate has not more than two thirds of the validators.',
   QC_SIGNATURE_INVALID: 'A signature in the quorum certificate is wrong.',
+
+  TIMEOUT_MALFORMED: 'The bytes are not a timeout certificate, or a field of it has the wrong form.',
+  TIMEOUT_NOT_CANONICAL: 'The bytes are a timeout certificate, but not in its one canonical encoding.',
+  TIMEOUT_TOO_LARGE: 'The timeout certificate is larger than one may be.',
+  TIMEOUT_VERSION_UNSUPPORTED:
+    'The timeout certificate is of a version that this node does not know: upgrade the node.',
+  TIMEOUT_UNKNOWN_SIGNER: 'A signer of the timeout certificate is not a validator.',
+  TIMEOUT_TOO_FEW_SIGNERS: 'The timeout certificate has not more than two thirds of the validators.',
+  TIMEOUT_SIGNATURE_INVALID: 'A signature in the timeout certificate is wrong.',
 
   CERTIFICATE_MALFORMED: 'The bytes are not a stream certificate, or a field of it has the wrong form.',
   CERTIFICATE_NOT_CANONICAL: 'The bytes are a stream certificate, but not in its one canonical encoding.',

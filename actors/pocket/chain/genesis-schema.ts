@@ -6,6 +6,7 @@ import { NETWORK_ID } from './canonical.ts';
 import { equalBytes, fromHex, toHex } from './hex.ts';
 import { DEFAULT_PARAMS, isOwnerParam } from './params.ts';
 import { POOLS } from './pools.ts';
+import { isServiceUrl, MAX_URL_CHARACTERS, SERVICE_URL_FIX } from './service-url.ts';
 import { MAX_BLOCK_BYTES } from './sizes.ts';
 import { MAX_VALIDATORS } from './validators.ts';
 
@@ -13,10 +14,6 @@ import { MAX_VALIDATORS } from './validators.ts';
 
 const ADDRESS = /^[0-9a-f]{40}$/;
 const AMOUNT = /^(?:0|[1-9][0-9]{0,38})$/;
-const SERVICE_URL = /^(?:https?:\/\/)?([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})$/;
-
-/** The longest DNS name. */
-const MAX_URL_CHARACTERS = 255;
 
 const address = z
   .string('write 40 lower-case hex digits')
@@ -80,13 +77,6 @@ const publicKey = z
   .regex(/^[0-9a-f]{64}$/, 'write 64 lower-case hex digits')
   .transform(fromHex);
 
-function isServiceUrl(text: string): boolean {
-  if (text.length > MAX_URL_CHARACTERS) return false;
-  const port = Number(SERVICE_URL.exec(text)?.[2] ?? 0);
-  return port >= 1 && port <= 65_535;
-}
-
-const SERVICE_URL_FIX = 'write host:port, http://host:port or https://host:port';
 const serviceUrl = z.string(SERVICE_URL_FIX).refine(isServiceUrl, { error: SERVICE_URL_FIX });
 /** Nobody calls an application; the earlier node wrote `unused` or nothing. */
 const noServiceUrl = z.string().max(MAX_URL_CHARACTERS).default('');

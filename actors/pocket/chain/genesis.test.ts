@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MAX_AMOUNT } from './amounts.ts';
 import { genesisJson, genesisValidators, parseGenesis } from './genesis.ts';
 import { toHex } from './hex.ts';
-import { POOL_DAO, POOLS } from './pools.ts';
+import { POOL_DAO, POOL_VALIDATOR_STAKE, POOLS } from './pools.ts';
 import { testValidators } from './testing.ts';
 
 interface FileActor {
@@ -68,11 +68,11 @@ test('a file of the earlier node is read, with our defaults', () => {
   assert.equal(genesisValidators(genesis).list.length, 4);
 });
 
-test('every pool exists, with nothing in it unless the file says so', () => {
+test('every pool exists, with what is staked in it unless the file says more', () => {
   const { pools } = parseGenesis(JSON.stringify(file()));
   assert.deepEqual(
     pools.map(({ amount }) => amount),
-    [7n, 0n, 0n, 0n, 0n, 0n],
+    [7n, 0n, 0n, 4_000_000_000_000n, 0n, 0n],
   );
   assert.deepEqual(
     pools.map(({ address }) => address),
@@ -122,6 +122,11 @@ test('a wrong entry is named with its value and what to write instead', () => {
     ['accounts[0].amount', /string/, (f) => (f.accounts[0]!.amount = 5)],
     ['accounts[0].amount', /uPOKT/, (f) => (f.accounts[0]!.amount = String(MAX_AMOUNT + 1n))],
     ['accounts[0].address', /40 lower-case/, (f) => (f.accounts[0]!.address = 'ABCD')],
+    [
+      'pools[1].amount',
+      /write at least 4000000000000/,
+      (f) => f.pools.push({ address: toHex(POOL_VALIDATOR_STAKE), amount: '3999999999999' }),
+    ],
     ['pools[0].address', /DAO/, (f) => (f.pools[0]!.address = '00'.repeat(20))],
     ['validators', /at least one/, (f) => (f.validators = [])],
     [

@@ -61,7 +61,7 @@ export function parseGenesis(text: string): Genesis {
     voteWeight: file.vote_weight,
     leaderElection: file.leader_election,
     accounts: sortedAccounts(file.accounts),
-    pools: allPools(file.pools),
+    pools: allPools(file),
     validators: file.validators,
     applications: file.applications,
     servicers: file.servicers,
@@ -166,11 +166,9 @@ function checkWhole(genesis: Genesis): void {
   checkSupply(genesis);
 }
 
-/** A balance can then never exceed MAX_AMOUNT, whoever pays whom. */
+/** A balance can then never exceed MAX_AMOUNT, whoever pays whom. What is staked is in the pools. */
 function checkSupply(genesis: Genesis): void {
-  const held = [...genesis.accounts, ...genesis.pools].map(({ amount }) => amount);
-  const actors = [...genesis.validators, ...genesis.applications, ...genesis.servicers, ...genesis.fishermen];
-  const supply = [...held, ...actors.map(({ stakedAmount }) => stakedAmount)].reduce((sum, n) => sum + n, 0n);
+  const supply = [...genesis.accounts, ...genesis.pools].reduce((sum, { amount }) => sum + amount, 0n);
   if (supply <= MAX_AMOUNT) return;
   throw invalid('(file)', String(supply), `write amounts and stakes whose sum is at most ${MAX_AMOUNT}`);
 }
@@ -197,11 +195,23 @@ function sortedAccounts(accounts: Account[]): Account[] {
   return [...accounts].sort((a, b) => compareBytes(a.address, b.address));
 }
 
-function allPools(entries: Account[]): Account[] {
-  checkDuplicates('pools', entries);
-  return POOLS.map(
-    ({ address }) => entries.find((entry) => equalBytes(entry.address, address)) ?? { address, amount: 0n },
-  );
+/** Every pool. One that the file does not name holds what its actors have staked; one that it names, at least that. */
+function allPools(file: GenesisFile): Account[] {
+  checkDuplicates('pools', file.pools);
+  const stakes = new Map<string, readonly Actor[]>([
+    ['AppStakePool', file.applications],
+    ['ServicerStakePool', file.servicers],
+    ['FishermanStakePool', file.fishermen],
+    ['ValidatorStakePool', file.validators],
+  ]);
+  return POOLS.map(({ name, address }) => {
+    const staked = (stakes.get(name) ?? []).reduce((sum, { stakedAmount }) => sum + stakedAmount, 0n);
+    const at = file.pools.findIndex((entry) => equalBytes(entry.address, address));
+    const pool = file.pools[at] ?? { address, amount: staked };
+    if (pool.amount >= staked) return pool;
+    const fix = `write at least ${staked}, what is staked, or leave ${name} out`;
+    throw invalid(`pools[${at}].amount`, String(pool.amount), fix);
+  });
 }
 
 function invalid(path: string, value: unknown, fix: string, options?: ErrorOptions): CodedError {

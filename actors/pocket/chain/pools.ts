@@ -16,12 +16,15 @@ function poolAddress(name: string): Uint8Array {
 export const POOL_DAO = poolAddress('DAO');
 export const POOL_FEE_COLLECTOR = poolAddress('FeeCollector');
 
-/** All of them. A genesis has each, with amount 0 where its file names none. */
+/** What the validators have staked. */
+export const POOL_VALIDATOR_STAKE = poolAddress('ValidatorStakePool');
+
+/** All of them. */
 export const POOLS: readonly Pool[] = [
   { name: 'DAO', address: POOL_DAO },
   { name: 'FeeCollector', address: POOL_FEE_COLLECTOR },
   { name: 'AppStakePool', address: poolAddress('AppStakePool') },
-  { name: 'ValidatorStakePool', address: poolAddress('ValidatorStakePool') },
+  { name: 'ValidatorStakePool', address: POOL_VALIDATOR_STAKE },
   { name: 'ServicerStakePool', address: poolAddress('ServicerStakePool') },
   { name: 'FishermanStakePool', address: poolAddress('FishermanStakePool') },
 ];

@@ -11,3 +11,6 @@ export const MAX_BLOCK_BYTES = 8_000_000;
 
 /** MAX_VALIDATORS signers of 110 bytes each, twice over. */
 export const MAX_QC_BYTES = 262_144;
+
+/** MAX_VALIDATORS entries of 125 bytes each, twice over. */
+export const MAX_TIMEOUT_CERTIFICATE_BYTES = 262_144;

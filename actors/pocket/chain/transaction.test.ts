@@ -8,6 +8,7 @@ import { MAX_AMOUNT } from './amounts.ts';
 import { MessageSendSchema } from './gen/message_pb.ts';
 import { TransactionSchema } from './gen/transaction_pb.ts';
 import { fromHex, toHex } from './hex.ts';
+import type { MessageSend } from './messages.ts';
 import {
   decodeTransaction,
   encodeTransaction,
@@ -25,13 +26,14 @@ const SIGNED =
   '111111111111111111111111121422222222222222222222222222222222222222221a043130303012076e6f6e63652d31';
 const TAIL = '2207746573746e657428f403';
 
+const SEND: MessageSend = {
+  type: 'utility.MessageSend',
+  from: new Uint8Array(20).fill(0x11),
+  to: new Uint8Array(20).fill(0x22),
+  amount: 1000n,
+};
 const SAMPLE: Transaction = {
-  message: {
-    type: 'utility.MessageSend',
-    from: new Uint8Array(20).fill(0x11),
-    to: new Uint8Array(20).fill(0x22),
-    amount: 1000n,
-  },
+  message: SEND,
   nonce: 'nonce-1',
   networkId: 'testnet',
   validUntilHeight: 500n,
@@ -63,7 +65,7 @@ function wire(change: {
   networkId?: string;
   validUntilHeight?: bigint;
 }): Uint8Array {
-  const { from, to } = SAMPLE.message;
+  const { from, to } = SEND;
   const send = create(MessageSendSchema, { fromAddress: from, toAddress: to, amount: '1000', ...change.send });
   const fields = {
     nonce: change.nonce ?? SAMPLE.nonce,
@@ -124,7 +126,7 @@ test('a decoded transaction shares no memory with its input', () => {
 
 test('a transaction of wrong form is refused with its own code', () => {
   const cases: [string, Parameters<typeof wire>[0]][] = [
-    ['TX_UNKNOWN_MESSAGE', { typeUrl: 'type.googleapis.com/utility.MessageStake' }],
+    ['TX_UNKNOWN_MESSAGE', { typeUrl: 'type.googleapis.com/utility.MessageChangeParameter' }],
     ['TX_UNKNOWN_MESSAGE', { typeUrl: 'utility.MessageSend' }],
     ['TX_NONCE_EMPTY', { nonce: '' }],
     ['TX_NONCE_INVALID', { nonce: 'n'.repeat(65) }],
@@ -159,12 +161,12 @@ test('an amount that cannot be sent says why', () => {
     const expected = { code: 'TX_AMOUNT_INVALID', message: new RegExp(`the amount is ${problem}`) };
     assert.throws(() => decodeTransaction(wire({ send: { amount } })), expected, amount);
   }
-  const zero = { ...SAMPLE, message: { ...SAMPLE.message, amount: 0n } };
+  const zero = { ...SAMPLE, message: { ...SEND, amount: 0n } };
   assert.throws(() => signTransaction(zero, new Uint8Array(32)), { code: 'TX_AMOUNT_INVALID' });
 });
 
 test('the message inside must be canonical too', () => {
-  const { from, to } = SAMPLE.message;
+  const { from, to } = SEND;
   const value = Buffer.concat([Buffer.from([0x12, 20]), to, Buffer.from([0x0a, 20]), from, fromHex('1a0431303030')]);
   const signature = { publicKey: SAMPLE.publicKey, signature: SAMPLE.signature };
   const msg = { typeUrl: 'type.googleapis.com/utility.MessageSend', value: new Uint8Array(value) };

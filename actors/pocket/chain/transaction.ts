@@ -1,29 +1,18 @@
-import { CodedError, hasCode } from '../../../runtime/errors.ts';
+import { CodedError } from '../../../runtime/errors.ts';
 import { publicKeyOf, sign } from '../../../wasm/ed25519.ts';
-import { sha3_256 } from '../../../wasm/hash.ts';
-import { ADDRESS_BYTES } from './address.ts';
-import { formatAmount, MAX_AMOUNT, parseAmount } from './amounts.ts';
+import { sha3_256, sha256 } from '../../../wasm/hash.ts';
 import { decodeCanonical, encodeCanonical, type Format, isUint64, NETWORK_ID } from './canonical.ts';
 import type { ChainErrorCode } from './errors.ts';
-import { MessageSendSchema } from './gen/message_pb.ts';
-import { TransactionSchema, type Transaction as WireTransaction } from './gen/transaction_pb.ts';
+import type { Evidence } from './evidence.ts';
+import { TransactionSchema } from './gen/transaction_pb.ts';
+import { toHex } from './hex.ts';
+import { checkMessage, decodeMessage, encodeMessage, type Message, signerOf } from './messages.ts';
 import { MAX_TRANSACTION_BYTES, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from './sizes.ts';
 
 export { MAX_TRANSACTION_BYTES };
 
 const TYPE_URL_PREFIX = 'type.googleapis.com/';
 const NONCE = /^[ -~]{1,64}$/;
-
-/** What a transaction asks for. `type` is the full protobuf name. */
-interface Message {
-  type: 'utility.MessageSend';
-  /** 20 bytes. */
-  from: Uint8Array;
-  /** 20 bytes. */
-  to: Uint8Array;
-  /** uPOKT, at least 1. */
-  amount: bigint;
-}
 
 export interface UnsignedTransaction {
   message: Message;
@@ -35,6 +24,7 @@ export interface UnsignedTransaction {
   validUntilHeight: bigint;
 }
 
+/** Evidence carries neither key nor signature: both are empty there, and nowhere else. */
 export interface Transaction extends UnsignedTransaction {
   /** 32 bytes. */
   publicKey: Uint8Array;
@@ -48,12 +38,6 @@ const TRANSACTION: Format<typeof TransactionSchema> = {
   prefix: 'TX',
   maxBytes: MAX_TRANSACTION_BYTES,
 };
-const MESSAGE_SEND: Format<typeof MessageSendSchema> = {
-  schema: MessageSendSchema,
-  name: 'utility.MessageSend',
-  prefix: 'TX',
-  maxBytes: MAX_TRANSACTION_BYTES,
-};
 
 /**
  * Reads a transaction and checks its form: everything but the signature itself and the state.
@@ -61,8 +45,17 @@ const MESSAGE_SEND: Format<typeof MessageSendSchema> = {
  */
 export function decodeTransaction(bytes: Uint8Array): Transaction {
   const wire = decodeCanonical(TRANSACTION, bytes);
+  const typeUrl = wire.msg?.typeUrl ?? '';
+  const type = typeUrl.startsWith(TYPE_URL_PREFIX) ? typeUrl.slice(TYPE_URL_PREFIX.length) : '';
+  const message = decodeMessage(type, wire.msg?.value ?? new Uint8Array());
+  const isSigned = wire.signature !== undefined;
+  check(
+    !isSigned || signerOf(message) !== null,
+    'TX_EVIDENCE_INVALID',
+    'evidence proves itself: leave the signature out',
+  );
   const transaction: Transaction = {
-    message: decodeMessage(wire),
+    message,
     nonce: wire.nonce,
     networkId: wire.networkId,
     validUntilHeight: wire.validUntilHeight,
@@ -78,8 +71,31 @@ export function decodeTransaction(bytes: Uint8Array): Transaction {
 export function encodeTransaction(transaction: Transaction): Uint8Array {
   checkUnsigned(transaction);
   checkSignatureForm(transaction);
-  const { publicKey, signature } = transaction;
-  return encodeCanonical(TransactionSchema, { ...unsignedFields(transaction), signature: { publicKey, signature } });
+  const { message, publicKey, signature } = transaction;
+  const signed = signerOf(message) === null ? {} : { signature: { publicKey, signature } };
+  return encodeCanonical(TransactionSchema, { ...unsignedFields(transaction), ...signed });
+}
+
+/**
+ * The one transaction that carries this evidence.
+ * @param maxAge_blocks `validator_max_evidence_age_in_blocks` of the network
+ * @throws TX_EVIDENCE_INVALID
+ */
+export function evidenceTransaction(evidence: Evidence, networkId: string, maxAge_blocks: bigint): Uint8Array {
+  const message: Message = { ...evidence, type: 'utility.MessageDoubleSign' };
+  return encodeTransaction({
+    message,
+    nonce: evidenceNonce(message),
+    networkId,
+    validUntilHeight: evidence.first.height + maxAge_blocks,
+    publicKey: new Uint8Array(),
+    signature: new Uint8Array(),
+  });
+}
+
+/** Hex SHA-256 of the message, so that one piece of evidence has one encoding. */
+function evidenceNonce(message: Message): string {
+  return toHex(sha256(encodeMessage(message)));
 }
 
 /** What the sender signs: the canonical transaction without its signature. @throws TX_* */
@@ -108,61 +124,22 @@ export function signTransaction(
   return { bytes, hash: transactionHash(bytes) };
 }
 
-function unsignedFields(transaction: UnsignedTransaction) {
-  const { message, nonce, networkId, validUntilHeight } = transaction;
-  const value = encodeCanonical(MessageSendSchema, {
-    fromAddress: message.from,
-    toAddress: message.to,
-    amount: formatAmount(message.amount),
-  });
-  return { msg: { typeUrl: TYPE_URL_PREFIX + message.type, value }, nonce, networkId, validUntilHeight };
-}
-
-function decodeMessage(wire: WireTransaction): Message {
-  const typeUrl = wire.msg?.typeUrl ?? '';
-  if (wire.msg === undefined || typeUrl !== `${TYPE_URL_PREFIX}utility.MessageSend`) {
-    throw new CodedError('TX_UNKNOWN_MESSAGE', 'this node knows no such message type', {
-      type_url: typeUrl.slice(0, 128),
-    });
-  }
-  const send = decodeCanonical(MESSAGE_SEND, wire.msg.value);
-  return { type: 'utility.MessageSend', from: send.fromAddress, to: send.toAddress, amount: decodeAmount(send.amount) };
-}
-
-function decodeAmount(text: string): bigint {
-  try {
-    return parseAmount(text);
-  } catch (error) {
-    if (!hasCode(error, 'AMOUNT_INVALID')) throw error;
-    throw invalidAmount(text.slice(0, 80));
-  }
-}
-
-function invalidAmount(value: string): CodedError {
-  const problem =
-    value === '0'
-      ? 'zero'
-      : /^-[0-9]+$/.test(value)
-        ? 'negative'
-        : /^[1-9][0-9]*$/.test(value)
-          ? 'too large'
-          : 'not a plain base-10 number';
-  return new CodedError('TX_AMOUNT_INVALID', `the amount is ${problem}: it must be from 1 to ${MAX_AMOUNT} uPOKT`, {
-    value,
-    problem,
-  });
+function unsignedFields({ message, nonce, networkId, validUntilHeight }: UnsignedTransaction) {
+  const msg = { typeUrl: TYPE_URL_PREFIX + message.type, value: encodeMessage(message) };
+  return { msg, nonce, networkId, validUntilHeight };
 }
 
 function checkUnsigned(transaction: UnsignedTransaction): void {
-  const { message, nonce } = transaction;
-  checkAddress('from', message.from);
-  checkAddress('to', message.to);
-  if (message.amount <= 0n || message.amount > MAX_AMOUNT) throw invalidAmount(String(message.amount));
+  const { message, nonce, networkId } = transaction;
+  checkMessage(message);
   check(nonce !== '', 'TX_NONCE_EMPTY', 'a transaction needs a nonce: 1 to 64 printable ASCII characters');
   check(NONCE.test(nonce), 'TX_NONCE_INVALID', 'a nonce is 1 to 64 printable ASCII characters', {
     length: nonce.length,
   });
   checkBinding(transaction);
+  if (signerOf(message) !== null) return;
+  check(networkId !== '', 'TX_BINDING_INVALID', 'evidence names its network and its last valid height');
+  check(nonce === evidenceNonce(message), 'TX_EVIDENCE_INVALID', 'the nonce of evidence is the SHA-256 of its message');
 }
 
 /** Bound to a network and a last height, or to neither: half a binding protects nobody. */
@@ -177,15 +154,8 @@ function checkBinding({ networkId, validUntilHeight }: UnsignedTransaction): voi
   );
 }
 
-function checkAddress(field: string, address: Uint8Array): void {
-  check(address.length > 0, 'TX_ADDRESS_EMPTY', `the ${field} address is missing`, { field });
-  check(address.length === ADDRESS_BYTES, 'TX_ADDRESS_LENGTH', `the ${field} address must be ${ADDRESS_BYTES} bytes`, {
-    field,
-    bytes: address.length,
-  });
-}
-
-function checkSignatureForm({ publicKey, signature }: Transaction): void {
+function checkSignatureForm({ message, publicKey, signature }: Transaction): void {
+  if (signerOf(message) === null) return;
   const key_bytes = publicKey.length;
   const signature_bytes = signature.length;
   check(key_bytes > 0, 'TX_PUBLIC_KEY_EMPTY', 'the public key of the signer is missing');

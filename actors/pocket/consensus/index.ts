@@ -12,6 +12,7 @@ import { equalBytes, toHex } from '../chain/hex.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
+import { accuse } from './accuse.ts';
 import { failure, heightTrace, type Peers, persist, put } from './asking.ts';
 import type { ConsensusStart } from './config.ts';
 import { votersAt } from './core/certificates.ts';
@@ -246,6 +247,15 @@ class Shell {
         return this.#setTimer(effect.timer, effect.token, effect.delay_ms);
       case 'cancelTimer':
         this.#timers.get(effect.timer)?.();
+        return;
+      case 'evidence':
+        accuse(effect.evidence, {
+          genesis: this.#genesis,
+          utility: this.#peers.utility,
+          clock: this.#context.clock,
+          log: this.#context.log,
+          isWanted: (until) => !this.#stopped && this.#running().height <= until,
+        }).catch((error) => this.#context.fail(error));
         return;
       case 'fact':
         this.#announce(effect.fact);

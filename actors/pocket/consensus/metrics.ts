@@ -20,6 +20,7 @@ export interface ConsensusMetrics {
   readonly unsent: Counter;
   readonly rejected: Counter<'reason'>;
   readonly equivocations: Counter;
+  readonly ownKey: Counter;
   readonly refusals: Counter<'code'>;
   readonly failures: Counter<'ask' | 'code'>;
   readonly badPeers: Counter<'reason'>;
@@ -77,7 +78,11 @@ export function consensusMetrics(registry: Registry): ConsensusMetrics {
     ),
     equivocations: counter(
       'equivocations',
-      'Second, different proposals of a leader in one step: it is faulty or runs twice',
+      'Validators that signed two blocks in one place, once for each height: each is faulty or runs twice',
+    ),
+    ownKey: counter(
+      'own_key_abuses',
+      'Messages with the key of this validator that it did not sign: another process has the key',
     ),
     refusals: counter('sign_refusals', 'Messages that the signer refused to sign, by code', 'code'),
     failures: counter('failures', 'Requests to other actors that failed for good, by request and code', 'ask', 'code'),

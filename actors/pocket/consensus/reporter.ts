@@ -70,7 +70,17 @@ export class Reporter {
   #trouble(
     fact: Extract<
       Fact,
-      { fact: 'rejected' | 'equivocation' | 'refused' | 'failed' | 'undecidable' | 'badPeer' | 'recordBehind' }
+      {
+        fact:
+          | 'rejected'
+          | 'equivocation'
+          | 'ownKey'
+          | 'refused'
+          | 'failed'
+          | 'undecidable'
+          | 'badPeer'
+          | 'recordBehind';
+      }
     >,
   ) {
     const { metrics } = this;
@@ -79,7 +89,13 @@ export class Reporter {
       this.#log.warn(fact, 'proposal rejected');
     } else if (fact.fact === 'equivocation') {
       metrics.equivocations.inc();
-      this.#log.warn(fact, 'the leader proposed two blocks in one view');
+      this.#log.warn(fact, 'a validator signed two blocks in one place: the evidence goes to the ledger');
+    } else if (fact.fact === 'ownKey') {
+      metrics.ownKey.inc();
+      this.#log.error(
+        fact,
+        'another process signs with the key of this validator: stop one of the two before its stake is burned',
+      );
     } else if (fact.fact === 'refused') {
       metrics.refusals.inc({ code: fact.code });
       this.#log.warn(fact, 'the signer refused: this validator is silent in this step');

@@ -80,7 +80,7 @@ class Persistence {
     };
   }
 
-  validators({ at }: { at: Uint8Array }) {
+  validators({ at }: { at: Uint8Array | null }) {
     const { validators, voters } = this.#chain.view(at);
     return { actors: validators.actors, voters: voters.list.map(({ address }) => address) };
   }

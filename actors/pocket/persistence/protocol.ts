@@ -100,10 +100,10 @@ export const persistenceProtocol = defineProtocol('persistence', {
     ),
     /**
      * The validators of the state of a committed or staged block, whatever their status, by ascending address, and the
-     * addresses of those that decide that block itself.
+     * addresses of those that decide that block itself. `at` null means the tip.
      * @throws PARENT_UNKNOWN
      */
-    validators: question<{ at: Uint8Array }, { actors: Actor[]; voters: Uint8Array[] }>(
+    validators: question<{ at: Uint8Array | null }, { actors: Actor[]; voters: Uint8Array[] }>(
       'consensus',
       10_000,
       ['at'],

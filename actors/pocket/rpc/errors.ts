@@ -8,6 +8,7 @@ export const RPC_ERRORS = {
   ROUTE_NOT_FOUND: 'No such path or method (404). See /v1/openapi.json.',
   BLOCK_NOT_FOUND: 'No block is committed at this height yet, or it was pruned (404).',
   TX_NOT_FOUND: 'No committed transaction has this hash (404).',
+  ACTOR_NOT_FOUND: 'No validator with this address is staked at this height (404).',
   PAGE_NOT_FOUND: 'The page lies beyond the last one (404).',
   BODY_TOO_LARGE: 'The body exceeds the limit of the route (413). Send fewer transactions at once.',
   UNSUPPORTED_MEDIA_TYPE:
@@ -37,6 +38,7 @@ const STATUS: Readonly<Record<RpcErrorCode, number>> = {
   ROUTE_NOT_FOUND: 404,
   BLOCK_NOT_FOUND: 404,
   TX_NOT_FOUND: 404,
+  ACTOR_NOT_FOUND: 404,
   PAGE_NOT_FOUND: 404,
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,

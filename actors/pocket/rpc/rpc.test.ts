@@ -270,7 +270,7 @@ test('the OpenAPI document describes every route', async () => {
   const node = await start();
   const { body } = await node.get('/v1/openapi.json');
   assert.equal(body.openapi, '3.1.0');
-  assert.equal(Object.keys(body.paths).length, 17);
+  assert.equal(Object.keys(body.paths).length, 19);
   const { schema } = body.paths['/v1/query/block_txs'].post.requestBody.content['application/json'];
   assert.deepEqual(schema.properties.per_page.maximum, 1000);
   assert.equal(schema.additionalProperties, false);

@@ -1,5 +1,13 @@
 import { CodedError, hasCode, INTERNAL_ERROR, toErrorRecord } from '../../../runtime/errors.ts';
-import { type Block, decodeBlock, decodeHeader, encodeBlock, encodeHeader, type Header } from '../chain/block.ts';
+import {
+  type Block,
+  decodeBlock,
+  decodeHeader,
+  encodeBlock,
+  encodeHeader,
+  HASH_BYTES,
+  type Header,
+} from '../chain/block.ts';
 import { toHex } from '../chain/hex.ts';
 import { transactionHash } from '../chain/transaction.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
@@ -11,11 +19,14 @@ import {
   type Parent,
   type ProposalTerms,
   STATE_HASHES_BYTES,
+  signersOf,
   TRANSACTION_OVERHEAD_BYTES,
 } from './core/header.ts';
-import { applyBlock, type StateView, selectTransactions, stateView, touchedKeys } from './core/ledger.ts';
-import { type Prepared, prepare } from './core/prepared.ts';
+import { applyBlock, selectTransactions } from './core/ledger.ts';
+import { evidenceIn, type Prepared, prepare } from './core/prepared.ts';
 import type { LedgerRules } from './core/rules.ts';
+import { dueActors } from './core/staking.ts';
+import { type StateView, stateView, touchedKeys } from './core/view.ts';
 import type { MempoolKeeper, UtilityContext } from './keeper.ts';
 import type { UtilityMetrics } from './metrics.ts';
 import type { Verifier } from './verifier.ts';
@@ -46,11 +57,12 @@ export class Blocks {
   async propose(terms: ProposalTerms, trace: string): Promise<{ block: Uint8Array; blockHash: Uint8Array }> {
     const stop = this.#metrics.propose_seconds.startTimer();
     const candidates = this.#candidates(terms);
-    const { parent, view } = await this.#read(terms.parent, candidates, terms.proposer, trace);
-    checkProposal(terms, parent);
-    const chosen = selectTransactions(view, candidates, this.#rules, terms.height);
+    const { parent, view } = await this.#read(terms.parent, candidates, terms, trace);
+    checkProposal(terms, parent, this.#rules);
+    const ledgerTerms = { ...terms, parentSigners: signersOf(terms.quorumCertificate) };
+    const chosen = selectTransactions(view, candidates, this.#rules, ledgerTerms);
     const transactions = chosen.map(({ bytes }) => bytes);
-    const draft = draftHeader(terms, parent, transactions, this.#rules);
+    const draft = draftHeader(terms, parent.stateHash, transactions, this.#rules);
     const staged = await this.#stage(draft, view, chosen, trace);
     this.#metrics.blockTransactions.observe(chosen.length);
     stop();
@@ -63,9 +75,10 @@ export class Blocks {
     const block = judged(() => decodeBlock(bytes));
     checkBlock(block, bytes.length, this.#rules);
     const prepared = await this.#examine(block);
-    const { parentHash, proposerAddress } = block.header;
-    const { parent, view } = await this.#read(parentHash, prepared, proposerAddress, trace);
-    checkSuccession(block.header, parent);
+    const { parentHash, proposerAddress: proposer, height } = block.header;
+    const { parent, view } = await this.#read(parentHash, prepared, { proposer, height }, trace);
+    checkSuccession(block.header, parent, this.#rules);
+    await this.#requireProven(prepared, view);
     const { blockHash } = await this.#stage(block.header, view, prepared, trace).catch((error: unknown) => {
       const invalid = hasCode(error, 'STATE_HASH_MISMATCH') || hasCode(error, 'HEADER_INVALID');
       throw invalid ? blockInvalid(error) : error;
@@ -77,7 +90,7 @@ export class Blocks {
 
   /** The oldest of the mempool that fit, whatever persistence will add to the header. */
   #candidates(terms: ProposalTerms): Prepared[] {
-    const empty = draftHeader(terms, { height: 0n, timestamp_ms: 0n, stateHash: new Uint8Array(32) }, [], this.#rules);
+    const empty = draftHeader(terms, new Uint8Array(HASH_BYTES), [], this.#rules);
     const room = this.#rules.maxBlockBytes - encodeHeader(empty).length - STATE_HASHES_BYTES;
     const { max_proposed_transactions } = this.#context.config.utility;
     return this.#keeper.mempool.candidates(room, max_proposed_transactions, TRANSACTION_OVERHEAD_BYTES);
@@ -103,20 +116,44 @@ export class Blocks {
     return judged(() => prepare(bytes, hash));
   }
 
+  /** Evidence is signed by a key that only the state knows. @throws CodedError BLOCK_INVALID */
+  async #requireProven(prepared: readonly Prepared[], { validators }: StateView): Promise<void> {
+    await this.#verifier.each(prepared, (one) => {
+      const evidence = evidenceIn(one);
+      if (evidence === null) return;
+      // Of a stranger the ledger says that it is one.
+      const offender = validators.get(toHex(evidence.address));
+      if (offender === undefined || this.#verifier.isProven(one, evidence, offender.publicKey)) return;
+      throw blockInvalid(new CodedError('EVIDENCE_SIGNATURE_INVALID', `the evidence ${one.hashHex} proves nothing`));
+    });
+  }
+
   async #read(
     at: Uint8Array,
     transactions: readonly Prepared[],
-    proposer: Uint8Array,
+    { proposer, height }: { proposer: Uint8Array; height: bigint },
     trace: string,
   ): Promise<{ parent: Parent; view: StateView }> {
+    const persistence = this.#context.peer(persistenceProtocol);
     const keys = touchedKeys(transactions, proposer);
-    const read = await this.#context.peer(persistenceProtocol).ask('read', { at, ...keys }, { trace });
-    return { parent: read, view: stateView(read) };
+    const [read, validators] = await Promise.all([
+      persistence.ask('read', { at, ...keys }, { trace }),
+      persistence.ask('validators', { at }, { trace }),
+    ]);
+    // Who is paid out at the end of the block is known now; hardly any block has one.
+    const outputs = dueActors(validators.actors, height).map(({ output }) => output);
+    const paidOut = { at, accounts: outputs, pools: [], replayKeys: [] };
+    const due = outputs.length > 0 ? await persistence.ask('read', paidOut, { trace }) : { accounts: [] };
+    const view = stateView({ ...read, accounts: [...read.accounts, ...due.accounts] }, validators);
+    return { parent: { ...read, validators: view.validators }, view };
   }
 
   #stage(header: Header, view: StateView, transactions: readonly Prepared[], trace: string) {
-    const ledgerBlock = { height: header.height, proposer: header.proposerAddress, transactions };
-    const { changes, receipts } = judged(() => applyBlock(view, ledgerBlock, this.#rules));
+    const { height, proposerAddress: proposer } = header;
+    const { changes, receipts } = judged(() => {
+      const parentSigners = signersOf(header.quorumCertificate);
+      return applyBlock(view, { height, proposer, parentSigners, transactions }, this.#rules);
+    });
     const bytes = transactions.map((transaction) => transaction.bytes);
     const block = { header: encodeHeader(header), transactions: bytes, changes, receipts };
     return this.#context.peer(persistenceProtocol).ask('stage', block, { trace });

@@ -113,8 +113,7 @@ test('another node executes the block to the same hash; a changed one is refused
   const variants: [RegExp, object][] = [
     [/STATE_HASH_MISMATCH/, { stateHash: new Uint8Array(32).fill(9) }],
     [/previous state hash/, { prevStateHash: new Uint8Array(32).fill(9) }],
-    [/validator set/, { valSetHash: new Uint8Array(32).fill(9) }],
-    [/no validator/, { proposerAddress: alice.address }],
+    [/no active validator/, { proposerAddress: alice.address }],
     [/time/, { timestamp_ms: 0n }],
     [/network/, { networkId: 'other' }],
     [/parent has height/, { height: 2n, quorumCertificate: new Uint8Array([1]) }],
@@ -130,6 +129,25 @@ test('another node executes the block to the same hash; a changed one is refused
   });
   await a.host.stop();
   await b.host.stop();
+});
+
+test('who is paused or leaving proposes nothing, and nothing of his is executed', async () => {
+  const genesis = genesisText([leader, bob], []);
+  const a = await world({}, genesis);
+  const { block } = await a.propose(bob.address);
+  for (const change of [{ pausedHeight: 1n }, { unstakingHeight: 9n }]) {
+    const b = await world({}, genesis);
+    const at = b.store.validators.findIndex(({ address }) => toHex(address) === bob.hex);
+    b.store.validators[at] = { ...b.store.validators[at]!, ...change };
+    await assert.rejects(b.propose(bob.address), { code: 'PROPOSAL_INVALID', message: /no active validator/ });
+    await assert.rejects(b.settle(b.utility.ask('execute', { block })), {
+      code: 'BLOCK_INVALID',
+      message: /no active validator/,
+    });
+    await b.propose(leader.address);
+    await b.host.stop();
+  }
+  await a.host.stop();
 });
 
 test('what was accepted survives the death of the actor, and travels again', async () => {
@@ -295,6 +313,7 @@ test('questions out of range are coded errors', async () => {
   await assert.rejects(w.settle(w.utility.ask('pending', { page: 0, perPage: 10 })), { code: 'PAGE_INVALID' });
   await assert.rejects(w.propose(leader.address, { height: 7n }), { code: 'PROPOSAL_INVALID' });
   await assert.rejects(w.propose(leader.address, { timestamp_ms: 0n }), { code: 'PROPOSAL_INVALID' });
+  await assert.rejects(w.propose(alice.address), { code: 'PROPOSAL_INVALID', message: /no active validator/ });
   await assert.rejects(w.propose(leader.address, { parent: new Uint8Array(32) }), { code: 'PARENT_UNKNOWN' });
   await assert.rejects(w.submit(...Array.from({ length: 1_001 }, () => new Uint8Array())), { code: 'SUBMIT_TOO_MANY' });
   await w.host.stop();

@@ -5,9 +5,9 @@ import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { admit, checkDuplicate, type TipView } from './core/admission.ts';
 import { isForGood, RESULT_DUPLICATE, RESULT_OK, resultOf } from './core/codes.ts';
-import { stateView } from './core/ledger.ts';
-import { checkTerms, type Prepared, prepare } from './core/prepared.ts';
+import { checkTerms, evidenceIn, type Prepared, payersOf, prepare } from './core/prepared.ts';
 import type { LedgerRules } from './core/rules.ts';
+import { byAddress, validatorsByAddress } from './core/view.ts';
 import type { MempoolKeeper, UtilityContext } from './keeper.ts';
 import type { UtilityMetrics } from './metrics.ts';
 import type { SubmitResult } from './protocol.ts';
@@ -207,6 +207,7 @@ export class Intake {
     const results: SubmitResult[] = transactions.map(() => ({ code: RESULT_OK, hash: '', message: '' }));
     const prepared = await this.#examine(transactions, results, source);
     const tip = await this.#readTip(prepared.filter((one) => one !== null));
+    await this.#prove(prepared, results, tip);
     const accepted: Prepared[] = [];
     prepared.forEach((one, i) => {
       if (one === null) return;
@@ -261,16 +262,43 @@ export class Intake {
     return prepare(Uint8Array.from(bytes), hash);
   }
 
-  async #readTip(prepared: readonly Prepared[]): Promise<TipView> {
-    if (prepared.length === 0) return { height: 0n, accounts: new Map(), pools: new Map(), replayed: new Set() };
-    const senders = new Map(prepared.map(({ sender, transaction }) => [sender, transaction.message.from]));
-    const read = await this.#context.peer(persistenceProtocol).ask('read', {
-      at: null,
-      accounts: [...senders.values()],
-      pools: [],
-      replayKeys: prepared.map(({ replayKey }) => replayKey),
+  /** Verifies evidence, by the keys in the state; null where it proves nothing and its result says so. */
+  async #prove(prepared: (Prepared | null)[], results: SubmitResult[], { validators }: TipView): Promise<void> {
+    await this.#verifier.each(prepared, (one, i) => {
+      const evidence = one === null ? null : evidenceIn(one);
+      // Of a stranger admission says that it is one.
+      const offender = evidence === null ? undefined : validators.get(toHex(evidence.address));
+      if (offender === undefined || this.#verifier.isProven(one!, evidence!, offender.publicKey)) return;
+      prepared[i] = null;
+      const refusal = new CodedError(
+        'EVIDENCE_SIGNATURE_INVALID',
+        'The validator did not sign what the evidence says.',
+      );
+      Object.assign(results[i]!, resultOf(refusal));
     });
-    return { ...stateView(read), height: read.height };
+  }
+
+  async #readTip(prepared: readonly Prepared[]): Promise<TipView> {
+    if (prepared.length === 0) {
+      return { height: 0n, accounts: new Map(), replayed: new Set(), validators: new Map() };
+    }
+    const persistence = this.#context.peer(persistenceProtocol);
+    const needsValidators = prepared.some((one) => evidenceIn(one) !== null);
+    const [read, { actors }] = await Promise.all([
+      persistence.ask('read', {
+        at: null,
+        accounts: [...payersOf(prepared).values()],
+        pools: [],
+        replayKeys: prepared.map(({ replayKey }) => replayKey),
+      }),
+      needsValidators ? persistence.ask('validators', { at: null }) : { actors: [] },
+    ]);
+    return {
+      height: read.height,
+      accounts: byAddress(read.accounts),
+      replayed: new Set(read.replayed.map(toHex)),
+      validators: validatorsByAddress(actors),
+    };
   }
 
   /**

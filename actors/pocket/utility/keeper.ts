@@ -4,10 +4,11 @@ import type { MessageOf } from '../../../runtime/protocol.ts';
 import { toHex } from '../chain/hex.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import type { UtilityStart } from './config.ts';
-import { stateView } from './core/ledger.ts';
 import { type Dropped, Mempool } from './core/mempool.ts';
+import { payersOf } from './core/prepared.ts';
 import { RecentBlocks } from './core/recent.ts';
-import type { LedgerRules } from './core/rules.ts';
+import { feeOf, type LedgerRules } from './core/rules.ts';
+import { byAddress } from './core/view.ts';
 import type { UtilityMetrics } from './metrics.ts';
 import type { UtilityProtocol } from './protocol.ts';
 
@@ -60,16 +61,16 @@ export class MempoolKeeper {
     const all = this.mempool.page(0, this.mempool.size);
     for (let at = 0; at < all.length; at += RECONCILE_PAGE) {
       const page = all.slice(at, at + RECONCILE_PAGE);
-      const senders = new Map(page.map(({ sender, transaction }) => [sender, transaction.message.from]));
+      const senders = payersOf(page);
       const read = await persistence.ask('read', {
         at: null,
         accounts: [...senders.values()],
         pools: [],
         replayKeys: page.map(({ replayKey }) => replayKey),
       });
-      const view = stateView(read);
-      this.mempool.removeCommitted(view.replayed);
-      for (const sender of senders.keys()) this.#dropUnpayable(sender, view.accounts.get(sender) ?? 0n);
+      const balances = byAddress(read.accounts);
+      this.mempool.removeCommitted(read.replayed.map(toHex));
+      for (const sender of senders.keys()) this.#dropUnpayable(sender, balances.get(sender) ?? 0n);
     }
     this.announce();
   }
@@ -101,7 +102,10 @@ export class MempoolKeeper {
   }
 
   #dropUnpayable(sender: string, balance: bigint): void {
-    this.#left('unpayable', this.mempool.dropUnpayable(sender, balance, this.#rules.sendFee));
+    this.#left(
+      'unpayable',
+      this.mempool.dropUnpayable(sender, balance, (one) => feeOf(this.#rules, one.transaction.message)),
+    );
   }
 
   #left(reason: string, dropped: readonly Dropped[]): void {

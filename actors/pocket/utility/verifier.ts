@@ -3,6 +3,7 @@ import type { Clock } from '../../../runtime/clock.ts';
 import { verify, verifyBatch } from '../../../wasm/ed25519.ts';
 import { LruMap } from '../../../wasm/lru.ts';
 import { type SignedMessage, VerifyPool } from '../../../wasm/verify-pool.ts';
+import { type Evidence, verifyEvidence } from '../chain/evidence.ts';
 import type { Prepared } from './core/prepared.ts';
 import type { UtilityMetrics } from './metrics.ts';
 
@@ -50,7 +51,9 @@ export class Verifier {
    * verdicts afterwards.
    */
   async ahead(prepared: readonly Prepared[]): Promise<void> {
-    const unknown = prepared.filter(({ hashHex }) => this.#verdicts.get(hashHex) === undefined);
+    const unknown = prepared.filter(
+      ({ payer, hashHex }) => payer !== null && this.#verdicts.get(hashHex) === undefined,
+    );
     const left = await this.#inPool(unknown);
     for (let from = 0; from < left.length; from += IN_PLACE) {
       if (from > 0) await this.#pause();
@@ -94,16 +97,31 @@ export class Verifier {
     this.#cost += DECODING_COST;
   }
 
-  /** True if the signature is valid. Called inside `each`. */
+  /** True if the signature is valid; of evidence, which has none, isProven tells. Called inside `each`. */
   isValid(prepared: Prepared): boolean {
+    if (prepared.payer === null) return true;
+    return this.#verdict(prepared, 1, () => {
+      const { publicKey, message, signature } = signedMessage(prepared);
+      return verify(publicKey, message, signature);
+    });
+  }
+
+  /**
+   * True if the offender signed what the evidence says. Called inside `each`.
+   * @param publicKey of the offender in the state; an address has but one, so that the verdict holds for ever
+   */
+  isProven(prepared: Prepared, evidence: Evidence, publicKey: Uint8Array): boolean {
+    return this.#verdict(prepared, 2, () => verifyEvidence(evidence, publicKey, prepared.transaction.networkId));
+  }
+
+  #verdict(prepared: Prepared, cost: number, judge: () => boolean): boolean {
     const known = this.#verdicts.get(prepared.hashHex);
     if (known !== undefined) {
       this.#metrics.signatures.inc({ result: 'known' });
       return known;
     }
-    const { publicKey, message, signature } = signedMessage(prepared);
-    const valid = this.#timed(() => verify(publicKey, message, signature));
-    this.#cost++;
+    const valid = this.#timed(judge);
+    this.#cost += cost;
     this.#learn(prepared, valid);
     return valid;
   }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file consensus.proto.
  */
 export const file_consensus: GenFile = /*@__PURE__*/
-  fileDesc("Cg9jb25zZW5zdXMucHJvdG8SCWNvbnNlbnN1cyKBAgoPSG90c3R1ZmZNZXNzYWdlEgwKBHR5cGUYASABKA0SDgoGaGVpZ2h0GAIgASgEEgwKBHN0ZXAYAyABKA0SDQoFcm91bmQYBCABKA0SDQoFYmxvY2sYBSABKAwSGgoScXVvcnVtX2NlcnRpZmljYXRlGAYgASgMEjYKEXBhcnRpYWxfc2lnbmF0dXJlGAggASgLMhsuY29uc2Vuc3VzLlBhcnRpYWxTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgJIAEoDBIPCgd2ZXJzaW9uGAogASgNEhIKCm5ldHdvcmtfaWQYCyABKAkSEQoJdnJmX3Byb29mGAwgASgMSgQIBxAIIjYKEFBhcnRpYWxTaWduYXR1cmUSEQoJc2lnbmF0dXJlGAEgASgMEg8KB2FkZHJlc3MYAiABKAkiRQoSVGhyZXNob2xkU2lnbmF0dXJlEi8KCnNpZ25hdHVyZXMYASADKAsyGy5jb25zZW5zdXMuUGFydGlhbFNpZ25hdHVyZSKnAQoRUXVvcnVtQ2VydGlmaWNhdGUSDgoGaGVpZ2h0GAEgASgEEg0KBXJvdW5kGAIgASgNEgwKBHN0ZXAYAyABKA0SOgoTdGhyZXNob2xkX3NpZ25hdHVyZRgFIAEoCzIdLmNvbnNlbnN1cy5UaHJlc2hvbGRTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgGIAEoDBIPCgd2ZXJzaW9uGAcgASgNSgQIBBAFIq4BChJDb25zZW5zdXNTaWduQnl0ZXMSDgoGZG9tYWluGAEgASgJEhIKCm5ldHdvcmtfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIMCgR0eXBlGAQgASgNEg4KBmhlaWdodBgFIAEoBBINCgVyb3VuZBgGIAEoDRIMCgRzdGVwGAcgASgNEhIKCmJsb2NrX2hhc2gYCCABKAwSFAoManVzdGlmeV9oYXNoGAkgASgMIoQBChFTdHJlYW1DZXJ0aWZpY2F0ZRIPCgd2ZXJzaW9uGAEgASgNEhIKCm5ldHdvcmtfaWQYAiABKAkSDwoHcGVlcl9pZBgDIAEoCRISCgpleHBpcmVzX21zGAQgASgEEhIKCnB1YmxpY19rZXkYBSABKAwSEQoJc2lnbmF0dXJlGAYgASgMIooBChpTdHJlYW1DZXJ0aWZpY2F0ZVNpZ25CeXRlcxIOCgZkb21haW4YASABKAkSDwoHdmVyc2lvbhgCIAEoDRISCgpuZXR3b3JrX2lkGAMgASgJEg8KB3BlZXJfaWQYBCABKAkSEgoKZXhwaXJlc19tcxgFIAEoBBISCgpwdWJsaWNfa2V5GAYgASgMIn8KC1N5bmNSZXF1ZXN0Eg8KB3ZlcnNpb24YASABKA0SKgoGYmxvY2tzGAIgASgLMhguY29uc2Vuc3VzLkJsb2Nrc1JlcXVlc3RIABIoCgVibG9jaxgDIAEoCzIXLmNvbnNlbnN1cy5CbG9ja1JlcXVlc3RIAEIJCgdyZXF1ZXN0IiwKDUJsb2Nrc1JlcXVlc3QSDAoEZnJvbRgBIAEoBBINCgVjb3VudBgCIAEoDSIiCgxCbG9ja1JlcXVlc3QSEgoKYmxvY2tfaGFzaBgBIAEoDCKDAQoMU3luY1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKA0SKwoGYmxvY2tzGAIgASgLMhkuY29uc2Vuc3VzLkJsb2Nrc1Jlc3BvbnNlSAASKQoFYmxvY2sYAyABKAsyGC5jb25zZW5zdXMuQmxvY2tSZXNwb25zZUgAQgoKCHJlc3BvbnNlIjgKDkJsb2Nrc1Jlc3BvbnNlEiYKBmJsb2NrcxgBIAMoCzIWLmNvbnNlbnN1cy5TeW5jZWRCbG9jayIvCgtTeW5jZWRCbG9jaxINCgVibG9jaxgBIAEoDBIRCgljb21taXRfcWMYAiABKAwiHgoNQmxvY2tSZXNwb25zZRINCgVibG9jaxgBIAEoDGIGcHJvdG8z");
+  fileDesc("Cg9jb25zZW5zdXMucHJvdG8SCWNvbnNlbnN1cyKeAgoPSG90c3R1ZmZNZXNzYWdlEgwKBHR5cGUYASABKA0SDgoGaGVpZ2h0GAIgASgEEgwKBHN0ZXAYAyABKA0SDQoFcm91bmQYBCABKA0SDQoFYmxvY2sYBSABKAwSGgoScXVvcnVtX2NlcnRpZmljYXRlGAYgASgMEjYKEXBhcnRpYWxfc2lnbmF0dXJlGAggASgLMhsuY29uc2Vuc3VzLlBhcnRpYWxTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgJIAEoDBIPCgd2ZXJzaW9uGAogASgNEhIKCm5ldHdvcmtfaWQYCyABKAkSEQoJdnJmX3Byb29mGAwgASgMEhsKE3RpbWVvdXRfY2VydGlmaWNhdGUYDSABKAxKBAgHEAgiNgoQUGFydGlhbFNpZ25hdHVyZRIRCglzaWduYXR1cmUYASABKAwSDwoHYWRkcmVzcxgCIAEoCSJFChJUaHJlc2hvbGRTaWduYXR1cmUSLwoKc2lnbmF0dXJlcxgBIAMoCzIbLmNvbnNlbnN1cy5QYXJ0aWFsU2lnbmF0dXJlIqcBChFRdW9ydW1DZXJ0aWZpY2F0ZRIOCgZoZWlnaHQYASABKAQSDQoFcm91bmQYAiABKA0SDAoEc3RlcBgDIAEoDRI6ChN0aHJlc2hvbGRfc2lnbmF0dXJlGAUgASgLMh0uY29uc2Vuc3VzLlRocmVzaG9sZFNpZ25hdHVyZRISCgpibG9ja19oYXNoGAYgASgMEg8KB3ZlcnNpb24YByABKA1KBAgEEAUibAoSVGltZW91dENlcnRpZmljYXRlEg8KB3ZlcnNpb24YASABKA0SDgoGaGVpZ2h0GAIgASgEEg0KBXJvdW5kGAMgASgNEiYKB2VudHJpZXMYBCADKAsyFS5jb25zZW5zdXMuUm91bmRFbnRyeSJGCgpSb3VuZEVudHJ5Eg8KB2FkZHJlc3MYASABKAwSFAoManVzdGlmeV9oYXNoGAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDCKuAQoSQ29uc2Vuc3VzU2lnbkJ5dGVzEg4KBmRvbWFpbhgBIAEoCRISCgpuZXR3b3JrX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDAoEdHlwZRgEIAEoDRIOCgZoZWlnaHQYBSABKAQSDQoFcm91bmQYBiABKA0SDAoEc3RlcBgHIAEoDRISCgpibG9ja19oYXNoGAggASgMEhQKDGp1c3RpZnlfaGFzaBgJIAEoDCKEAQoRU3RyZWFtQ2VydGlmaWNhdGUSDwoHdmVyc2lvbhgBIAEoDRISCgpuZXR3b3JrX2lkGAIgASgJEg8KB3BlZXJfaWQYAyABKAkSEgoKZXhwaXJlc19tcxgEIAEoBBISCgpwdWJsaWNfa2V5GAUgASgMEhEKCXNpZ25hdHVyZRgGIAEoDCKKAQoaU3RyZWFtQ2VydGlmaWNhdGVTaWduQnl0ZXMSDgoGZG9tYWluGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEgoKbmV0d29ya19pZBgDIAEoCRIPCgdwZWVyX2lkGAQgASgJEhIKCmV4cGlyZXNfbXMYBSABKAQSEgoKcHVibGljX2tleRgGIAEoDCJ/CgtTeW5jUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNEioKBmJsb2NrcxgCIAEoCzIYLmNvbnNlbnN1cy5CbG9ja3NSZXF1ZXN0SAASKAoFYmxvY2sYAyABKAsyFy5jb25zZW5zdXMuQmxvY2tSZXF1ZXN0SABCCQoHcmVxdWVzdCIsCg1CbG9ja3NSZXF1ZXN0EgwKBGZyb20YASABKAQSDQoFY291bnQYAiABKA0iIgoMQmxvY2tSZXF1ZXN0EhIKCmJsb2NrX2hhc2gYASABKAwigwEKDFN5bmNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEisKBmJsb2NrcxgCIAEoCzIZLmNvbnNlbnN1cy5CbG9ja3NSZXNwb25zZUgAEikKBWJsb2NrGAMgASgLMhguY29uc2Vuc3VzLkJsb2NrUmVzcG9uc2VIAEIKCghyZXNwb25zZSI4Cg5CbG9ja3NSZXNwb25zZRImCgZibG9ja3MYASADKAsyFi5jb25zZW5zdXMuU3luY2VkQmxvY2siLwoLU3luY2VkQmxvY2sSDQoFYmxvY2sYASABKAwSEQoJY29tbWl0X3FjGAIgASgMIh4KDUJsb2NrUmVzcG9uc2USDQoFYmxvY2sYASABKAxiBnByb3RvMw");
 
 /**
  * Steps and types are numbers here (constants in consensus.ts): on the wire the same as the published enums.
@@ -78,6 +78,13 @@ export type HotstuffMessage = Message<"consensus.HotstuffMessage"> & {
    * @generated from field: bytes vrf_proof = 12;
    */
   vrfProof: Uint8Array;
+
+  /**
+   * Canonical bytes of a TimeoutCertificate: proves itself.
+   *
+   * @generated from field: bytes timeout_certificate = 13;
+   */
+  timeoutCertificate: Uint8Array;
 };
 
 /**
@@ -173,6 +180,69 @@ export const QuorumCertificateSchema: GenMessage<QuorumCertificate> = /*@__PURE_
   messageDesc(file_consensus, 3);
 
 /**
+ * A quorum has entered this round: their NEWROUNDs, without the QCs that these carried.
+ *
+ * @generated from message consensus.TimeoutCertificate
+ */
+export type TimeoutCertificate = Message<"consensus.TimeoutCertificate"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: uint64 height = 2;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: uint32 round = 3;
+   */
+  round: number;
+
+  /**
+   * @generated from field: repeated consensus.RoundEntry entries = 4;
+   */
+  entries: RoundEntry[];
+};
+
+/**
+ * Describes the message consensus.TimeoutCertificate.
+ * Use `create(TimeoutCertificateSchema)` to create a new message.
+ */
+export const TimeoutCertificateSchema: GenMessage<TimeoutCertificate> = /*@__PURE__*/
+  messageDesc(file_consensus, 4);
+
+/**
+ * @generated from message consensus.RoundEntry
+ */
+export type RoundEntry = Message<"consensus.RoundEntry"> & {
+  /**
+   * @generated from field: bytes address = 1;
+   */
+  address: Uint8Array;
+
+  /**
+   * SHA-256 of the QC of the NEWROUND; empty for none.
+   *
+   * @generated from field: bytes justify_hash = 2;
+   */
+  justifyHash: Uint8Array;
+
+  /**
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message consensus.RoundEntry.
+ * Use `create(RoundEntrySchema)` to create a new message.
+ */
+export const RoundEntrySchema: GenMessage<RoundEntry> = /*@__PURE__*/
+  messageDesc(file_consensus, 5);
+
+/**
  * What a validator signs. Never sent.
  *
  * @generated from message consensus.ConsensusSignBytes
@@ -231,7 +301,7 @@ export type ConsensusSignBytes = Message<"consensus.ConsensusSignBytes"> & {
  * Use `create(ConsensusSignBytesSchema)` to create a new message.
  */
 export const ConsensusSignBytesSchema: GenMessage<ConsensusSignBytes> = /*@__PURE__*/
-  messageDesc(file_consensus, 4);
+  messageDesc(file_consensus, 6);
 
 /**
  * A validator's word that a libp2p peer id is its own.
@@ -275,7 +345,7 @@ export type StreamCertificate = Message<"consensus.StreamCertificate"> & {
  * Use `create(StreamCertificateSchema)` to create a new message.
  */
 export const StreamCertificateSchema: GenMessage<StreamCertificate> = /*@__PURE__*/
-  messageDesc(file_consensus, 5);
+  messageDesc(file_consensus, 7);
 
 /**
  * What the validator signs for a certificate. Never sent.
@@ -319,7 +389,7 @@ export type StreamCertificateSignBytes = Message<"consensus.StreamCertificateSig
  * Use `create(StreamCertificateSignBytesSchema)` to create a new message.
  */
 export const StreamCertificateSignBytesSchema: GenMessage<StreamCertificateSignBytes> = /*@__PURE__*/
-  messageDesc(file_consensus, 6);
+  messageDesc(file_consensus, 8);
 
 /**
  * @generated from message consensus.SyncRequest
@@ -353,7 +423,7 @@ export type SyncRequest = Message<"consensus.SyncRequest"> & {
  * Use `create(SyncRequestSchema)` to create a new message.
  */
 export const SyncRequestSchema: GenMessage<SyncRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 7);
+  messageDesc(file_consensus, 9);
 
 /**
  * @generated from message consensus.BlocksRequest
@@ -375,7 +445,7 @@ export type BlocksRequest = Message<"consensus.BlocksRequest"> & {
  * Use `create(BlocksRequestSchema)` to create a new message.
  */
 export const BlocksRequestSchema: GenMessage<BlocksRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 8);
+  messageDesc(file_consensus, 10);
 
 /**
  * @generated from message consensus.BlockRequest
@@ -392,7 +462,7 @@ export type BlockRequest = Message<"consensus.BlockRequest"> & {
  * Use `create(BlockRequestSchema)` to create a new message.
  */
 export const BlockRequestSchema: GenMessage<BlockRequest> = /*@__PURE__*/
-  messageDesc(file_consensus, 9);
+  messageDesc(file_consensus, 11);
 
 /**
  * @generated from message consensus.SyncResponse
@@ -426,7 +496,7 @@ export type SyncResponse = Message<"consensus.SyncResponse"> & {
  * Use `create(SyncResponseSchema)` to create a new message.
  */
 export const SyncResponseSchema: GenMessage<SyncResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 10);
+  messageDesc(file_consensus, 12);
 
 /**
  * @generated from message consensus.BlocksResponse
@@ -443,7 +513,7 @@ export type BlocksResponse = Message<"consensus.BlocksResponse"> & {
  * Use `create(BlocksResponseSchema)` to create a new message.
  */
 export const BlocksResponseSchema: GenMessage<BlocksResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 11);
+  messageDesc(file_consensus, 13);
 
 /**
  * @generated from message consensus.SyncedBlock
@@ -465,7 +535,7 @@ export type SyncedBlock = Message<"consensus.SyncedBlock"> & {
  * Use `create(SyncedBlockSchema)` to create a new message.
  */
 export const SyncedBlockSchema: GenMessage<SyncedBlock> = /*@__PURE__*/
-  messageDesc(file_consensus, 12);
+  messageDesc(file_consensus, 14);
 
 /**
  * @generated from message consensus.BlockResponse
@@ -484,5 +554,5 @@ export type BlockResponse = Message<"consensus.BlockResponse"> & {
  * Use `create(BlockResponseSchema)` to create a new message.
  */
 export const BlockResponseSchema: GenMessage<BlockResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 13);
+  messageDesc(file_consensus, 15);
 

@@ -10,10 +10,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file message.proto.
  */
 export const file_message: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tZXNzYWdlLnByb3RvEgd1dGlsaXR5IkcKC01lc3NhZ2VTZW5kEhQKDGZyb21fYWRkcmVzcxgBIAEoDBISCgp0b19hZGRyZXNzGAIgASgMEg4KBmFtb3VudBgDIAEoCWIGcHJvdG8z");
+  fileDesc("Cg1tZXNzYWdlLnByb3RvEgd1dGlsaXR5IkcKC01lc3NhZ2VTZW5kEhQKDGZyb21fYWRkcmVzcxgBIAEoDBISCgp0b19hZGRyZXNzGAIgASgMEg4KBmFtb3VudBgDIAEoCSKTAQoMTWVzc2FnZVN0YWtlEhIKCmFjdG9yX3R5cGUYASABKA0SEgoKcHVibGljX2tleRgCIAEoDBIOCgZjaGFpbnMYAyADKAkSDgoGYW1vdW50GAQgASgJEhMKC3NlcnZpY2VfdXJsGAUgASgJEhYKDm91dHB1dF9hZGRyZXNzGAYgASgMEg4KBnNpZ25lchgHIAEoDCJ8ChBNZXNzYWdlRWRpdFN0YWtlEhIKCmFjdG9yX3R5cGUYASABKA0SDwoHYWRkcmVzcxgCIAEoDBIOCgZjaGFpbnMYAyADKAkSDgoGYW1vdW50GAQgASgJEhMKC3NlcnZpY2VfdXJsGAUgASgJEg4KBnNpZ25lchgGIAEoDCJFCg5NZXNzYWdlVW5zdGFrZRISCgphY3Rvcl90eXBlGAEgASgNEg8KB2FkZHJlc3MYAiABKAwSDgoGc2lnbmVyGAMgASgMIkMKDE1lc3NhZ2VQYXVzZRISCgphY3Rvcl90eXBlGAEgASgNEg8KB2FkZHJlc3MYAiABKAwSDgoGc2lnbmVyGAMgASgMIkUKDk1lc3NhZ2VVbnBhdXNlEhIKCmFjdG9yX3R5cGUYASABKA0SDwoHYWRkcmVzcxgCIAEoDBIOCgZzaWduZXIYAyABKAwiawoRTWVzc2FnZURvdWJsZVNpZ24SIQoFZmlyc3QYASABKAsyEi51dGlsaXR5LlN0YXRlbWVudBIiCgZzZWNvbmQYAiABKAsyEi51dGlsaXR5LlN0YXRlbWVudBIPCgdhZGRyZXNzGAMgASgMIoMBCglTdGF0ZW1lbnQSDAoEdHlwZRgBIAEoDRIOCgZoZWlnaHQYAiABKAQSDQoFcm91bmQYAyABKA0SDAoEc3RlcBgEIAEoDRISCgpibG9ja19oYXNoGAUgASgMEhQKDGp1c3RpZnlfaGFzaBgGIAEoDBIRCglzaWduYXR1cmUYByABKAxiBnByb3RvMw");
 
 /**
- * Its Any type URL is type.googleapis.com/utility.MessageSend.
+ * The Any type URL of a message is type.googleapis.com/ with its full name, e.g. utility.MessageSend.
  *
  * @generated from message utility.MessageSend
  */
@@ -42,4 +42,264 @@ export type MessageSend = Message<"utility.MessageSend"> & {
  */
 export const MessageSendSchema: GenMessage<MessageSend> = /*@__PURE__*/
   messageDesc(file_message, 0);
+
+/**
+ * Actor types are numbers here (constants in actor.ts): on the wire the same as the published enum.
+ *
+ * @generated from message utility.MessageStake
+ */
+export type MessageStake = Message<"utility.MessageStake"> & {
+  /**
+   * @generated from field: uint32 actor_type = 1;
+   */
+  actorType: number;
+
+  /**
+   * @generated from field: bytes public_key = 2;
+   */
+  publicKey: Uint8Array;
+
+  /**
+   * @generated from field: repeated string chains = 3;
+   */
+  chains: string[];
+
+  /**
+   * Base-10 uPOKT.
+   *
+   * @generated from field: string amount = 4;
+   */
+  amount: string;
+
+  /**
+   * @generated from field: string service_url = 5;
+   */
+  serviceUrl: string;
+
+  /**
+   * @generated from field: bytes output_address = 6;
+   */
+  outputAddress: Uint8Array;
+
+  /**
+   * @generated from field: bytes signer = 7;
+   */
+  signer: Uint8Array;
+};
+
+/**
+ * Describes the message utility.MessageStake.
+ * Use `create(MessageStakeSchema)` to create a new message.
+ */
+export const MessageStakeSchema: GenMessage<MessageStake> = /*@__PURE__*/
+  messageDesc(file_message, 1);
+
+/**
+ * @generated from message utility.MessageEditStake
+ */
+export type MessageEditStake = Message<"utility.MessageEditStake"> & {
+  /**
+   * @generated from field: uint32 actor_type = 1;
+   */
+  actorType: number;
+
+  /**
+   * @generated from field: bytes address = 2;
+   */
+  address: Uint8Array;
+
+  /**
+   * @generated from field: repeated string chains = 3;
+   */
+  chains: string[];
+
+  /**
+   * Base-10 uPOKT.
+   *
+   * @generated from field: string amount = 4;
+   */
+  amount: string;
+
+  /**
+   * @generated from field: string service_url = 5;
+   */
+  serviceUrl: string;
+
+  /**
+   * @generated from field: bytes signer = 6;
+   */
+  signer: Uint8Array;
+};
+
+/**
+ * Describes the message utility.MessageEditStake.
+ * Use `create(MessageEditStakeSchema)` to create a new message.
+ */
+export const MessageEditStakeSchema: GenMessage<MessageEditStake> = /*@__PURE__*/
+  messageDesc(file_message, 2);
+
+/**
+ * @generated from message utility.MessageUnstake
+ */
+export type MessageUnstake = Message<"utility.MessageUnstake"> & {
+  /**
+   * @generated from field: uint32 actor_type = 1;
+   */
+  actorType: number;
+
+  /**
+   * @generated from field: bytes address = 2;
+   */
+  address: Uint8Array;
+
+  /**
+   * @generated from field: bytes signer = 3;
+   */
+  signer: Uint8Array;
+};
+
+/**
+ * Describes the message utility.MessageUnstake.
+ * Use `create(MessageUnstakeSchema)` to create a new message.
+ */
+export const MessageUnstakeSchema: GenMessage<MessageUnstake> = /*@__PURE__*/
+  messageDesc(file_message, 3);
+
+/**
+ * @generated from message utility.MessagePause
+ */
+export type MessagePause = Message<"utility.MessagePause"> & {
+  /**
+   * @generated from field: uint32 actor_type = 1;
+   */
+  actorType: number;
+
+  /**
+   * @generated from field: bytes address = 2;
+   */
+  address: Uint8Array;
+
+  /**
+   * @generated from field: bytes signer = 3;
+   */
+  signer: Uint8Array;
+};
+
+/**
+ * Describes the message utility.MessagePause.
+ * Use `create(MessagePauseSchema)` to create a new message.
+ */
+export const MessagePauseSchema: GenMessage<MessagePause> = /*@__PURE__*/
+  messageDesc(file_message, 4);
+
+/**
+ * @generated from message utility.MessageUnpause
+ */
+export type MessageUnpause = Message<"utility.MessageUnpause"> & {
+  /**
+   * @generated from field: uint32 actor_type = 1;
+   */
+  actorType: number;
+
+  /**
+   * @generated from field: bytes address = 2;
+   */
+  address: Uint8Array;
+
+  /**
+   * @generated from field: bytes signer = 3;
+   */
+  signer: Uint8Array;
+};
+
+/**
+ * Describes the message utility.MessageUnpause.
+ * Use `create(MessageUnpauseSchema)` to create a new message.
+ */
+export const MessageUnpauseSchema: GenMessage<MessageUnpause> = /*@__PURE__*/
+  messageDesc(file_message, 5);
+
+/**
+ * Two messages of one validator that exclude each other. Nobody signs or pays for the transaction: it proves itself.
+ *
+ * @generated from message utility.MessageDoubleSign
+ */
+export type MessageDoubleSign = Message<"utility.MessageDoubleSign"> & {
+  /**
+   * By ascending block hash.
+   *
+   * @generated from field: utility.Statement first = 1;
+   */
+  first?: Statement | undefined;
+
+  /**
+   * @generated from field: utility.Statement second = 2;
+   */
+  second?: Statement | undefined;
+
+  /**
+   * Of the validator, 20 bytes.
+   *
+   * @generated from field: bytes address = 3;
+   */
+  address: Uint8Array;
+};
+
+/**
+ * Describes the message utility.MessageDoubleSign.
+ * Use `create(MessageDoubleSignSchema)` to create a new message.
+ */
+export const MessageDoubleSignSchema: GenMessage<MessageDoubleSign> = /*@__PURE__*/
+  messageDesc(file_message, 6);
+
+/**
+ * What a validator has signed, without the domain and the network, which are those of the transaction.
+ *
+ * @generated from message utility.Statement
+ */
+export type Statement = Message<"utility.Statement"> & {
+  /**
+   * @generated from field: uint32 type = 1;
+   */
+  type: number;
+
+  /**
+   * @generated from field: uint64 height = 2;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: uint32 round = 3;
+   */
+  round: number;
+
+  /**
+   * @generated from field: uint32 step = 4;
+   */
+  step: number;
+
+  /**
+   * @generated from field: bytes block_hash = 5;
+   */
+  blockHash: Uint8Array;
+
+  /**
+   * SHA-256 of the canonical bytes of the QC that the message carried; empty for none.
+   *
+   * @generated from field: bytes justify_hash = 6;
+   */
+  justifyHash: Uint8Array;
+
+  /**
+   * @generated from field: bytes signature = 7;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message utility.Statement.
+ * Use `create(StatementSchema)` to create a new message.
+ */
+export const StatementSchema: GenMessage<Statement> = /*@__PURE__*/
+  messageDesc(file_message, 7);
 

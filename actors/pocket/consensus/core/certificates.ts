@@ -1,5 +1,7 @@
+import type { ConsensusMessage } from '../../chain/consensus.ts';
 import { decodeQc, encodeQc, type QuorumCertificate, STEP_COMMIT, STEP_PREPARE } from '../../chain/consensus.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import { decodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
 import type { ValidatorSet } from '../../chain/validators.ts';
 import type { Certified } from './rules.ts';
 import type { State } from './state.ts';
@@ -26,6 +28,18 @@ export function certify(s: State, bytes: Uint8Array): Certified | null {
     return qc.height > s.height ? { qc, bytes } : remember(s, key, { qc, bytes });
   } catch {
     return null;
+  }
+}
+
+/** Is a proposal's round due: the first one, or entered by a quorum? */
+export function isRoundDue(s: State, { height, round, timeout }: ConsensusMessage): boolean {
+  if (round === 0 || !timeout) return round === 0;
+  try {
+    const certificate = decodeTimeoutCertificate(timeout);
+    s.rules.verifyTimeout(certificate, s.validators, s.settings.networkId);
+    return certificate.height === height && certificate.round === round;
+  } catch {
+    return false;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { SignRequest } from '../../../host/signer/protocol.ts';
 import type { ConsensusMessage } from '../../chain/consensus.ts';
+import type { Evidence } from '../../chain/evidence.ts';
 import type { TimerName } from './input.ts';
 
 /**
@@ -41,6 +42,8 @@ export type Fact =
   | { fact: 'committed'; height: bigint; round: number; blockHash: string; synced: boolean }
   | { fact: 'drop'; reason: string }
   | { fact: 'rejected'; reason: string; leader: string; height: bigint; round: number }
+  /** Somebody else signs with our key. */
+  | { fact: 'ownKey'; height: bigint; round: number; step: number }
   | { fact: 'equivocation'; address: string; height: bigint; round: number; step: number }
   | { fact: 'refused'; code: string; step: number; height: bigint; round: number }
   | { fact: 'failed'; ask: AskKind; code: string; message: string }
@@ -58,6 +61,8 @@ export type Effect =
   /** Replaces the timer of that name. */
   | { kind: 'setTimer'; timer: TimerName; token: number; delay_ms: number }
   | { kind: 'cancelTimer'; timer: TimerName }
+  /** For the ledger: whoever made it is punished. */
+  | { kind: 'evidence'; evidence: Evidence }
   | { kind: 'fact'; fact: Fact }
   /** The chain and this node contradict each other; going on would only hide it. */
   | { kind: 'fatal'; code: string; message: string; data: Record<string, unknown> };

@@ -6,29 +6,38 @@ import {
   STEP_NEWROUND,
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
-import { toHex } from '../../chain/hex.ts';
+import { equalBytes, toHex } from '../../chain/hex.ts';
 import { isCommitVote, noteCommitVote } from './attendance.ts';
 import { learn } from './catchup.ts';
-import { certify } from './certificates.ts';
+import { certify, isRoundDue } from './certificates.ts';
 import { mayLeadLater, takeProof } from './election.ts';
+import { watch } from './evidence.ts';
 import { receiveNewRound, receiveVote } from './leader.ts';
 import { enterView, noteRound } from './pacemaker.ts';
 import { receiveDecide, receiveProposal } from './replica.ts';
-import { drop, emit, isOpen, placeOf, type State } from './state.ts';
+import { drop, emit, isOpen, placeOf, report, type State } from './state.ts';
 
 /** A message of another validator. What is for later waits, what is over is dropped and counted. */
 export function receive(s: State, message: ConsensusMessage) {
   const sender = toHex(message.address);
-  if (sender === s.selfHex) return drop(s, 'own_key');
+  if (sender === s.selfHex) return receiveOwn(s, message);
+  watch(s, message);
   noteCommitVote(s, message);
   if (message.height < s.height) return receiveLate(s, message);
   if (message.height > s.height) return receiveAhead(s, sender, message);
   noteRound(s, sender, message.round);
   if (isDecide(message)) return receiveDecide(s, message);
   if (message.round < s.view.round) return drop(s, 'old_round');
+  followCertificate(s, message);
   if (message.round === s.view.round && isOpen(s)) return take(s, message);
   hold(s, sender, message);
-  followCertificate(s, message);
+}
+
+/** Nobody sends us our own words: another process has our key, or plays back what we said. */
+function receiveOwn(s: State, { type, height, round, step, signature }: ConsensusMessage) {
+  drop(s, 'own_key');
+  const said = height === s.height && round === s.view.round ? s.view.said.get(placeOf({ type, step })) : null;
+  if (said && !equalBytes(said.signature, signature)) report(s, { fact: 'ownKey', height, round, step });
 }
 
 /** True for what would be dropped anyway: its signature need not be verified. */
@@ -80,9 +89,11 @@ function hold(s: State, sender: string, message: ConsensusMessage) {
   if (earlier || !newer) drop(s, 'superseded');
 }
 
-/** A QC of a later round proves that a quorum is there. */
+/** A QC of a later round, or a timeout certificate for it, proves that a quorum is there. */
 function followCertificate(s: State, message: ConsensusMessage) {
-  if (!isOpen(s) || !message.justify || message.round <= s.view.round) return;
+  if (!isOpen(s) || message.round <= s.view.round) return;
+  if (message.timeout && isRoundDue(s, message)) return enterView(s, message.round, 'jump');
+  if (!message.justify) return;
   const certified = certify(s, message.justify);
   if (!certified || certified.qc.height !== s.height || certified.qc.round <= s.view.round) return;
   enterView(s, certified.qc.round, 'jump');

@@ -1,3 +1,4 @@
+import { sha256 } from '../../../../wasm/hash.ts';
 import {
   type ConsensusMessage,
   MESSAGE_PROPOSE,
@@ -7,6 +8,7 @@ import {
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
 import { equalBytes } from '../../chain/hex.ts';
+import { encodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
 import { fullCertificate, isCommitVote } from './attendance.ts';
 import { admitOwn, obtain, preferSource } from './blocks.ts';
 import { certificateOf, certify, decidesTip, preparesHeight } from './certificates.ts';
@@ -23,7 +25,9 @@ export function receiveNewRound(s: State, message: ConsensusMessage) {
   const prepareQc = justify && preparesHeight(s, justify, message.round) ? justify : null;
   const opens = justify ? decidesTip(s, justify) : !message.justify && s.tip.height === 0n;
   if (!prepareQc && !opens) return drop(s, 'newround_justify');
-  s.view.newRounds = s.rules.collect(s.view.newRounds, { address: message.address, prepareQc });
+  const { address, signature } = message;
+  const justifyHash = message.justify ? sha256(message.justify) : new Uint8Array();
+  s.view.newRounds = s.rules.collect(s.view.newRounds, { address, justifyHash, signature, prepareQc });
 }
 
 export function receiveVote(s: State, message: ConsensusMessage) {
@@ -117,5 +121,14 @@ function firstProposal(s: State): Speech | null {
   const { hash: blockHash, bytes: block } = lead.block;
   const parentQc = lead.block.block.header.quorumCertificate;
   const justify = lead.plan?.kind === 'again' ? lead.plan.prepareQc.bytes : parentQc.length > 0 ? parentQc : null;
-  return { message: draft(s, MESSAGE_PROPOSE, STEP_PREPARE, { blockHash, block, justify }), justify };
+  const parts = { blockHash, block, justify, timeout: timeoutCertificate(s) };
+  return { message: draft(s, MESSAGE_PROPOSE, STEP_PREPARE, parts), justify };
+}
+
+/** Proves to those who are in an earlier round that a quorum is in this one. */
+function timeoutCertificate(s: State): Uint8Array | null {
+  const { round, newRounds } = s.view;
+  if (round === 0) return null;
+  const entries = newRounds.map(({ address, justifyHash, signature }) => ({ address, justifyHash, signature }));
+  return encodeTimeoutCertificate({ height: s.height, round, entries });
 }

@@ -5,6 +5,7 @@ import type { Tip } from '../../persistence/protocol.ts';
 import { forgetCommitVotes } from './attendance.ts';
 import type { ViewCause } from './effect.ts';
 import { firstLeader } from './election.ts';
+import { forgetStatements } from './evidence.ts';
 import { cancelTimer, forget, placeOf, report, type State, setTimer, type View } from './state.ts';
 
 /** A round that failed gets half as much time again. */
@@ -71,6 +72,7 @@ export function enterHeight(s: State, tip: Tip) {
     report(s, { fact: 'caughtUp', height: tip.height });
   }
   forgetCommitVotes(s);
+  forgetStatements(s);
   countRounds(s);
   enterView(s, 0, 'height');
   s.view.started = !s.manual && s.catchup === null;

@@ -2,7 +2,7 @@ import type { Header } from '../../chain/block.ts';
 import type { ConsensusMessage } from '../../chain/consensus.ts';
 import { equalBytes } from '../../chain/hex.ts';
 import { admit } from './blocks.ts';
-import { certify, decidesTip, preparesHeight } from './certificates.ts';
+import { certify, decidesTip, isRoundDue, preparesHeight } from './certificates.ts';
 import type { Certified } from './rules.ts';
 import type { Proposal, State } from './state.ts';
 
@@ -19,6 +19,7 @@ export type Refusal =
   | 'time_not_after_parent'
   | 'time_ahead'
   | 'parent_qc_differs'
+  | 'timeout_invalid'
   | 'justify_invalid'
   | 'justify_foreign'
   | 'locked';
@@ -34,6 +35,7 @@ export function judgePrepare(s: State, message: ConsensusMessage): Proposal | Re
   if (header.height !== s.height) return 'wrong_height';
   if (header.networkId !== s.settings.networkId) return 'wrong_network';
   if (!equalBytes(header.parentHash, s.tip.blockHash)) return 'wrong_parent';
+  if (!isRoundDue(s, message)) return 'timeout_invalid';
   const justify = message.justify ? certify(s, message.justify) : null;
   if (message.justify && !justify) return 'justify_invalid';
   const prepareQc = justify && preparesHeight(s, justify, s.view.round) ? justify : null;

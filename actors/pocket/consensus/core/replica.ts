@@ -36,11 +36,8 @@ export function receiveProposal(s: State, message: ConsensusMessage) {
 
 /** The leader waits for votes: ours may be lost. */
 function receiveAgain(s: State, message: ConsensusMessage, earlier: Proposal) {
-  const { view, height } = s;
-  if (!message.blockHash || !equalBytes(earlier.blockHash, message.blockHash)) {
-    const { round, step } = message;
-    return report(s, { fact: 'equivocation', address: toHex(message.address), height, round, step });
-  }
+  const { view } = s;
+  if (!message.blockHash || !equalBytes(earlier.blockHash, message.blockHash)) return drop(s, 'second_proposal');
   const vote = view.said.get(placeOf({ type: MESSAGE_VOTE, step: message.step }));
   if (vote && !view.leads) emit(s, { kind: 'send', to: view.leader.address, message: vote });
   drop(s, 'repeated');
@@ -134,7 +131,7 @@ export function draft(
   s: State,
   type: number,
   step: number,
-  parts: { blockHash?: Uint8Array; block?: Uint8Array; justify?: Uint8Array | null },
+  parts: { blockHash?: Uint8Array; block?: Uint8Array; justify?: Uint8Array | null; timeout?: Uint8Array | null },
 ): ConsensusMessage {
   return {
     type,
@@ -144,6 +141,7 @@ export function draft(
     blockHash: parts.blockHash ?? null,
     block: parts.block ?? null,
     justify: parts.justify ?? null,
+    timeout: parts.timeout ?? null,
     proof: step <= STEP_PREPARE && type === MESSAGE_PROPOSE ? s.view.proof : null,
     address: s.settings.self,
     signature: new Uint8Array(),

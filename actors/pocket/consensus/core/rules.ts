@@ -1,6 +1,7 @@
 import { type QuorumCertificate, verifyQc } from '../../chain/consensus.ts';
 import { vrfVerify } from '../../chain/ecvrf.ts';
 import { equalBytes } from '../../chain/hex.ts';
+import { type TimeoutCertificate, verifyTimeoutCertificate } from '../../chain/timeout-certificate.ts';
 import { isQuorumOf, type Validator, type ValidatorSet } from '../../chain/validators.ts';
 
 /** A certificate whose signatures were verified, with its canonical bytes. */
@@ -24,6 +25,8 @@ export interface Rules {
   isQuorum(validators: ValidatorSet, ballots: Iterable<{ readonly address: Uint8Array }>): boolean;
   /** The output of a VRF proof by this validator, 64 bytes; null if it is none. */
   draw(validator: Validator, input: Uint8Array, proof: Uint8Array): Uint8Array | null;
+  /** @throws if the certificate does not prove that a quorum has entered its round */
+  verifyTimeout(certificate: TimeoutCertificate, validators: ValidatorSet, networkId: string): void;
   /** @throws if the certificate does not prove that a quorum voted for what it says */
   verifyQc(qc: QuorumCertificate, validators: ValidatorSet, networkId: string): void;
 }
@@ -44,6 +47,8 @@ export const hotpokt: Rules = {
   isQuorum: isQuorumOf,
 
   draw: ({ publicKey }, input, proof) => vrfVerify(publicKey, input, proof),
+
+  verifyTimeout: verifyTimeoutCertificate,
 
   verifyQc,
 };

@@ -1,9 +1,11 @@
 import type { SafetyRecord } from '../../../host/signer/protocol.ts';
 import type { Block } from '../../chain/block.ts';
 import type { ConsensusMessage, PartialSignature } from '../../chain/consensus.ts';
+import type { Statement } from '../../chain/evidence.ts';
 import type { LeaderElection } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
 import type { Candidate } from '../../chain/sortition.ts';
+import type { RoundEntry } from '../../chain/timeout-certificate.ts';
 import type { Validator, ValidatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 import type { CommitVote } from './attendance.ts';
@@ -52,8 +54,7 @@ export interface Proposal {
 }
 
 /** A validator that entered the view, and the prepareQC of this height that it reports. */
-interface NewRound {
-  readonly address: Uint8Array;
+interface NewRound extends RoundEntry {
   readonly prepareQc: Certified | null;
 }
 
@@ -162,6 +163,10 @@ export interface State {
   readonly verified: Map<string, Certified>;
   /** The newest COMMIT vote of each validator, of this height or of the tip. */
   readonly commitVotes: Map<string, CommitVote>;
+  /** By sender: what it signed lately. */
+  readonly statements: Map<string, Statement[]>;
+  /** Senders that contradicted themselves, and the height at which they last did. */
+  readonly accused: Map<string, bigint>;
   /** Our DECIDE of the last height, for whoever missed it. */
   lastDecide: ConsensusMessage | null;
   mempool: number;

@@ -19,6 +19,7 @@ import {
   STEP_PREPARE,
 } from '../../chain/consensus.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import { encodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
 import { leaderOf, type Validator, validatorSet } from '../../chain/validators.ts';
 import type { Ask, Effect, Fact } from './effect.ts';
 import type { Input } from './input.ts';
@@ -54,6 +55,7 @@ interface Draft {
   block?: Uint8Array;
   justify?: Uint8Array;
   proof?: Uint8Array;
+  timeout?: Uint8Array;
 }
 
 function message({ from = leader, ...draft }: Draft): ConsensusMessage {
@@ -66,10 +68,20 @@ function message({ from = leader, ...draft }: Draft): ConsensusMessage {
     block: draft.block ?? null,
     justify: draft.justify ?? null,
     proof: draft.proof ?? null,
+    timeout: draft.timeout ?? null,
     networkId: NETWORK,
   };
   const signature = sign(seeds.get(toHex(from))!, consensusSignBytes(unsigned));
   return { ...unsigned, address: from, signature };
+}
+
+/** All four have entered a round of height 1. */
+function timeoutFor(round: number): Uint8Array {
+  const entries = set.list.map(({ address }) => {
+    const { signature } = message({ from: address, step: STEP_NEWROUND, round });
+    return { address, justifyHash: new Uint8Array(), signature };
+  });
+  return encodeTimeoutCertificate({ height: 1n, round, entries });
 }
 
 function vote(from: Uint8Array, at: number, hash: Uint8Array, round = 0): ConsensusMessage {
@@ -192,7 +204,8 @@ class Harness {
 
 function prepare({ bytes, hash }: { bytes: Uint8Array; hash: Uint8Array }, round = 0, justify?: Uint8Array) {
   const from = leaderOf(set, 1n, round).address;
-  return message({ from, round, step: STEP_PREPARE, block: bytes, blockHash: hash, ...(justify && { justify }) });
+  const rest = { ...(justify && { justify }), ...(round > 0 && { timeout: timeoutFor(round) }) };
+  return message({ from, round, step: STEP_PREPARE, block: bytes, blockHash: hash, ...rest });
 }
 
 function certified(at: number, hash: Uint8Array, justify = certificate(at - 1, hash)): ConsensusMessage {

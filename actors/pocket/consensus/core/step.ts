@@ -86,6 +86,8 @@ export function initialState(start: Start, now_ms: number): State {
     buffer: new Map(),
     verified: new Map(),
     commitVotes: new Map(),
+    statements: new Map(),
+    accused: new Map(),
     lastDecide: null,
     mempool,
     manual,

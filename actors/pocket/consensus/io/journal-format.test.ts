@@ -23,6 +23,7 @@ const message: fc.Arbitrary<ConsensusMessage> = record({
   block: maybe,
   justify: maybe,
   proof: maybe,
+  timeout: maybe,
   address: bytes,
   signature: bytes,
   networkId: fc.string(),

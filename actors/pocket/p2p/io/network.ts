@@ -1,3 +1,4 @@
+import { MAX_TIMEOUT_CERTIFICATE_BYTES } from '../../chain/sizes.ts';
 import './promise-with-resolvers.ts';
 import type { Connection, PrivateKey, Stream } from '@libp2p/interface';
 import type { Logger } from 'pino';
@@ -46,8 +47,8 @@ const MAX_REMEMBERED = 1_024;
 const MAX_QUEUED_MESSAGES = 4_096;
 /** Bytes that may wait: a proposal, and the next one. They are shared between the queues of all peers. */
 const QUEUED_BLOCKS = 2;
-/** A largest message: a block, a QC, and the fields around them. */
-const MESSAGE_OVERHEAD_BYTES = MAX_QC_BYTES + 4_096;
+/** A largest message: a block, a QC, a timeout certificate, and the fields around them. */
+const MESSAGE_OVERHEAD_BYTES = MAX_QC_BYTES + MAX_TIMEOUT_CERTIFICATE_BYTES + 4_096;
 /** A validator says a few messages in each round, and repeats them twice a second. */
 const MESSAGE_RATE = { perSecond: 2_000, burst: 10_000 };
 /** Hellos of one peer: one for each stream and renewal. Each costs a signature check. */

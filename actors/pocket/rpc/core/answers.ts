@@ -123,6 +123,37 @@ export const blockAnswer = z
   })
   .describe('A committed block.');
 
+const actorType = z.string().describe('application, servicer, fisherman or validator.');
+const chains = z.array(z.string()).describe('Ids of relay chains.');
+const ofSend = z.strictObject({ from_addr: hex('Payer.'), to_addr: hex('Receiver.'), ...coin.shape });
+const stakeFields = { actor_type: actorType, chains, service_url: z.string(), signer: hex('Payer.'), ...coin.shape };
+const ofStake = z.strictObject({
+  public_key: hex('Of the operator, 32 bytes.'),
+  output_address: hex('Who gets the stake back.'),
+  ...stakeFields,
+});
+const ofEditStake = z.strictObject({ address: hex('The actor.'), ...stakeFields });
+const onActor = z.strictObject({ actor_type: actorType, address: hex('The actor.'), signer: hex('Payer.') });
+const statement = z.strictObject({
+  block: hex('Hash of the block.'),
+  justify_hash: hex('SHA-256 of the certificate that a proposal carried, else empty.'),
+  signature: hex('64 bytes.'),
+});
+const ofEvidence = z.strictObject({
+  address: hex('The validator.'),
+  type: z.string().describe('PROPOSE or VOTE.'),
+  height: integer('Height of the offence.'),
+  round: z.int(),
+  step: z.string(),
+  first: statement,
+  second: statement,
+});
+const message = z
+  .union([ofSend, ofStake, ofEditStake, onActor, ofEvidence])
+  .describe(
+    'By message_type: MessageSend; MessageStake; MessageEditStake; MessageUnstake, MessagePause, MessageUnpause; MessageDoubleSign.',
+  );
+
 const transaction = z.strictObject({
   hash: hex('SHA3-256 of the transaction.'),
   height: integer('Height, 0 while unconfirmed.'),
@@ -130,12 +161,7 @@ const transaction = z.strictObject({
   txMsg: z
     .strictObject({
       fee: coin,
-      message: z.strictObject({
-        from_addr: hex('Payer.'),
-        to_addr: hex('Receiver.'),
-        amount,
-        denom: z.literal('upokt'),
-      }),
+      message,
       nonce: z.string(),
       signature: z.strictObject({ public_key: hex('32 bytes.'), signature: hex('64 bytes.') }),
       network_id: z.string().describe('Extension of V1.'),
@@ -149,7 +175,7 @@ export const txAnswer = z
     index: z.int().describe('Place in the block.'),
     result_code: z.int().describe('0, or the code with which it failed (its fee was kept).'),
     signer_addr: hex('Signer.'),
-    recipient_addr: hex('Receiver, else empty.'),
+    recipient_addr: hex('Receiver of a payment, offender of evidence, else empty.'),
     message_type: z.string().describe('Full protobuf name.'),
     error: z.string().describe('Reason of a failure, else empty. Extension of V1.'),
     tx: transaction,
@@ -161,6 +187,24 @@ export const blockTxsAnswer = z
 export const unconfirmedTxsAnswer = z
   .strictObject({ transactions: z.array(transaction), total_txs: z.int(), ...paged })
   .describe('Transactions in the mempool.');
+
+const actor = z.strictObject({
+  address: hex('20 bytes.'),
+  actor_type: actorType,
+  public_key: hex('32 bytes.'),
+  chains,
+  service_url: z.string(),
+  staked_amount: amount,
+  paused_height: integer('Since when it is paused; -1: it is not.'),
+  unstaking_height: integer('When its stake is paid out; -1: it is not leaving.'),
+  output_addr: hex('Who gets the stake back.'),
+  missed_blocks: integer('Blocks in a row that it did not sign. Extension of V1.'),
+  punished_height: integer('Height of the last offence that it was punished for, else 0. Extension of V1.'),
+});
+export const validatorAnswer = actor.describe('A validator.');
+export const validatorsAnswer = z
+  .strictObject({ validators: z.array(actor), total_validators: z.int(), ...paged })
+  .describe('Validators, whatever their status, by address.');
 
 export const hashesAnswer = z
   .array(
@@ -177,6 +221,8 @@ export const hashesAnswer = z
 export type HealthAnswer = z.infer<typeof healthAnswer>;
 export type BlockAnswer = z.infer<typeof blockAnswer>;
 export type TxAnswer = z.infer<typeof txAnswer>;
+export type MessageAnswer = z.infer<typeof message>;
+export type ActorAnswer = z.infer<typeof actor>;
 export type TransactionAnswer = z.infer<typeof transaction>;
 export type QuorumCertAnswer = z.infer<typeof quorumCert>;
 export type HashesAnswer = z.infer<typeof hashesAnswer>;

@@ -1,8 +1,8 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { decodeHeader, type Header } from '../../chain/block.ts';
 import { fromHex } from '../../chain/hex.ts';
-import type { HashesAnswer } from '../core/answers.ts';
-import type { IndexedTransaction } from '../core/render.ts';
+import type { ActorAnswer, HashesAnswer } from '../core/answers.ts';
+import type { Fees, IndexedTransaction } from '../core/render.ts';
 import type { Database, Sql } from './database.ts';
 
 /**
@@ -12,7 +12,6 @@ import type { Database, Sql } from './database.ts';
 
 /** Transactions after which a tx_hashes answer ends: about 3.5 MB of JSON. */
 const MAX_HASHES = 50_000n;
-const FEE_PARAMETER = 'message_send_fee';
 /** Probes of health, who wait some seconds at most, ask for the tip: it is one row of an index. */
 const TIP_PATIENCE_MS = 2_000;
 
@@ -26,6 +25,12 @@ export interface PoolRecord {
   readonly address: string;
   readonly name: string;
   readonly amount: string;
+}
+
+/** A validator as the database gives it; its chains as JSON. */
+interface ActorRow extends Omit<ActorAnswer, 'chains' | 'output_addr'> {
+  chains: string;
+  output_address: string;
 }
 
 interface TransactionRow {
@@ -58,20 +63,20 @@ export function queries(database: Database) {
     return height === 0n ? latest : height;
   };
 
-  /** What a send costs at a height; 0 where the parameter is not set. */
-  const sendFee = async (height: bigint): Promise<bigint> => {
-    const [row] = await database.query(
-      'fee',
-      (sql) => sql<{ value: string }[]>`
-      select value from params_at(${height}) where name = ${FEE_PARAMETER}`,
+  /** What messages cost at a height, by the name of the parameter. */
+  const fees = async (height: bigint): Promise<Fees> => {
+    const rows = await database.query(
+      'fees',
+      (sql) => sql<{ name: string; value: string }[]>`
+      select name, value from params_at(${height}) where name like 'message%fee'`,
     );
-    return BigInt(row?.value ?? 0);
+    return new Map(rows.map(({ name, value }) => [name, BigInt(value)]));
   };
 
   return {
     tip,
     resolve,
-    sendFee,
+    fees,
 
     async block(height: bigint): Promise<BlockRecord> {
       const at = await resolve(height);
@@ -154,6 +159,40 @@ export function queries(database: Database) {
       return { pools: [...pools], accounts: BigInt(sum?.amount ?? 0) };
     },
 
+    /** A page of the validators at a height, by address, and how many there are. */
+    async validators(
+      height: bigint,
+      page: { offset: number; limit: number; sort: 'asc' | 'desc' },
+    ): Promise<ActorAnswer[]> {
+      const rows = await database.query(
+        'validators',
+        (sql) => sql<ActorRow[]>`
+        select ${actorColumns(sql)} from actors_at(${height}) where actor_type = 'validator'
+        order by address ${page.sort === 'asc' ? sql`asc` : sql`desc`} limit ${page.limit} offset ${page.offset}`,
+      );
+      return rows.map(actorAnswer);
+    },
+
+    async validatorCount(height: bigint): Promise<number> {
+      const [row] = await database.query(
+        'validator_count',
+        (sql) => sql<{ count: number }[]>`
+        select count(*)::int as count from actors_at(${height}) where actor_type = 'validator'`,
+      );
+      return row?.count ?? 0;
+    },
+
+    async validator(address: string, height: bigint): Promise<ActorAnswer> {
+      const at = await resolve(height);
+      const [row] = await database.query(
+        'validator',
+        (sql) => sql<ActorRow[]>`
+        select ${actorColumns(sql)} from actors_at(${at}) where actor_type = 'validator' and address = ${address}`,
+      );
+      if (row !== undefined) return actorAnswer(row);
+      throw new CodedError('ACTOR_NOT_FOUND', `no validator with this address is staked at height ${at}`, { address });
+    },
+
     async params(): Promise<{ name: string; value: string }[]> {
       const at = await tip();
       const rows = await database.query(
@@ -193,6 +232,16 @@ export type Queries = ReturnType<typeof queries>;
 
 function transactionColumns(sql: Sql) {
   return sql`height, index, hash, code, error, signer, recipient, message_type, bytes`;
+}
+
+function actorColumns(sql: Sql) {
+  return sql`address, actor_type, public_key, to_json(chains)::text as chains, service_url,
+    staked_amount::text as staked_amount, paused_height, unstaking_height, output_address, missed_blocks,
+    punished_height`;
+}
+
+function actorAnswer({ chains, output_address, ...row }: ActorRow): ActorAnswer {
+  return { ...row, chains: JSON.parse(chains) as string[], output_addr: output_address };
 }
 
 function indexed(row: TransactionRow): IndexedTransaction {

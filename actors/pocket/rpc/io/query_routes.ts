@@ -14,6 +14,8 @@ import {
   supplyAnswer,
   txAnswer,
   unconfirmedTxsAnswer,
+  validatorAnswer,
+  validatorsAnswer,
 } from '../core/answers.ts';
 import { pageOf } from '../core/paging.ts';
 import { renderBlock, renderIndexed, renderTransaction, upokt } from '../core/render.ts';
@@ -38,6 +40,7 @@ function about(summary: string, answer: z.ZodType, request: { body?: z.ZodType; 
 export function queryRoutes(app: FastifyInstance, queries: Queries, utility: Peer<UtilityProtocol>): void {
   chainRoutes(app, queries);
   stateRoutes(app, queries);
+  validatorRoutes(app, queries);
   mempoolRoute(app, queries, utility);
 }
 
@@ -67,9 +70,9 @@ function chainRoutes(app: FastifyInstance, queries: Queries): void {
       const height = await queries.resolve(body.height);
       const total_txs = await queries.transactionCount(height);
       const { offset, total_pages } = pageOf(body.page, body.per_page, total_txs);
-      const fee = await queries.sendFee(height);
+      const fees = await queries.fees(height);
       const rows = await queries.blockTransactions(height, { offset, limit: body.per_page, sort: body.sort });
-      return { transactions: rows.map((row) => renderIndexed(row, fee)), total_txs, page: body.page, total_pages };
+      return { transactions: rows.map((row) => renderIndexed(row, fees)), total_txs, page: body.page, total_pages };
     },
   );
   app.post<{ Body: z.infer<typeof hashRequest> }>(
@@ -77,7 +80,7 @@ function chainRoutes(app: FastifyInstance, queries: Queries): void {
     about('A committed transaction.', txAnswer, { body: hashRequest }),
     async (request) => {
       const row = await queries.transaction(request.body.hash.toLowerCase());
-      return renderIndexed(row, await queries.sendFee(row.height));
+      return renderIndexed(row, await queries.fees(row.height));
     },
   );
 }
@@ -121,6 +124,25 @@ function stateRoutes(app: FastifyInstance, queries: Queries): void {
   );
 }
 
+function validatorRoutes(app: FastifyInstance, queries: Queries): void {
+  app.post<{ Body: z.infer<typeof heightPageRequest> }>(
+    '/v1/query/validators',
+    about('Validators at a height, whatever their status, by page.', validatorsAnswer, { body: heightPageRequest }),
+    async ({ body }) => {
+      const height = await queries.resolve(body.height);
+      const total_validators = await queries.validatorCount(height);
+      const { offset, total_pages } = pageOf(body.page, body.per_page, total_validators);
+      const validators = await queries.validators(height, { offset, limit: body.per_page, sort: body.sort });
+      return { validators, total_validators, page: body.page, total_pages };
+    },
+  );
+  app.post<{ Body: z.infer<typeof addressHeightRequest> }>(
+    '/v1/query/validator',
+    about('A validator at a height.', validatorAnswer, { body: addressHeightRequest }),
+    (request) => queries.validator(request.body.address.toLowerCase(), request.body.height),
+  );
+}
+
 function mempoolRoute(app: FastifyInstance, queries: Queries, utility: Peer<UtilityProtocol>): void {
   app.post<{ Body: z.infer<typeof pageRequest> }>(
     '/v1/query/unconfirmed_txs',
@@ -128,10 +150,10 @@ function mempoolRoute(app: FastifyInstance, queries: Queries, utility: Peer<Util
     async ({ body }) => {
       const { transactions, total } = await utility.ask('pending', { page: body.page, perPage: body.per_page });
       const { total_pages } = pageOf(body.page, body.per_page, total);
-      const fee = await queries.sendFee(await queries.tip());
+      const fees = await queries.fees(await queries.tip());
       return {
         transactions: transactions.map((one) =>
-          renderTransaction(one.bytes, { hash: one.hash, height: 0n, index: 0 }, fee),
+          renderTransaction(one.bytes, { hash: one.hash, height: 0n, index: 0 }, fees),
         ),
         total_txs: total,
         page: body.page,

@@ -1,12 +1,15 @@
 import { CodedError } from '../../../../runtime/errors.ts';
-import { costOf, type StateView } from './ledger.ts';
+import { toHex } from '../../chain/hex.ts';
+import { costOf } from './ledger.ts';
 import type { Mempool } from './mempool.ts';
-import type { Prepared } from './prepared.ts';
+import { evidenceIn, type Prepared } from './prepared.ts';
+import { requirePunishable } from './punishment.ts';
 import type { RecentBlocks } from './recent.ts';
 import type { LedgerRules } from './rules.ts';
+import type { StateView } from './view.ts';
 
 /** The state that a batch of admissions is judged by: read at a height, with the blocks since laid over it. */
-export interface TipView extends StateView {
+export interface TipView extends Pick<StateView, 'accounts' | 'replayed' | 'validators'> {
   readonly height: bigint;
 }
 
@@ -20,7 +23,7 @@ export function checkDuplicate(mempool: Mempool, prepared: Prepared): void {
 /**
  * Takes a transaction into the mempool if the state allows it. Its terms and signature are checked by the caller.
  * What the journal held was accepted before: it waits for funds or for its end, as it would have without a restart.
- * @throws CodedError TX_COMMITTED, TX_DUPLICATE, MEMPOOL_FULL, SENDER_LIMIT, INSUFFICIENT_FUNDS
+ * @throws CodedError TX_COMMITTED, TX_DUPLICATE, MEMPOOL_FULL, SENDER_LIMIT, INSUFFICIENT_FUNDS, EVIDENCE_*
  */
 export function admit(
   mempool: Mempool,
@@ -34,6 +37,8 @@ export function admit(
     throw new CodedError('TX_COMMITTED', 'The transaction is already committed.', { hash: prepared.hashHex });
   }
   checkDuplicate(mempool, prepared);
+  const evidence = evidenceIn(prepared);
+  if (evidence !== null) requirePunishable(tip.validators.get(toHex(evidence.address)), evidence);
   const cost = costOf(prepared, rules);
   if (!journaled) {
     mempool.checkRoom(prepared);

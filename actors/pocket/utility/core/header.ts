@@ -1,11 +1,14 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { ADDRESS_BYTES } from '../../chain/address.ts';
 import { BLOCK_VERSION, type Block, bodyRoot, HASH_BYTES, type Header } from '../../chain/block.ts';
-import { equalBytes } from '../../chain/hex.ts';
+import { decodeQc } from '../../chain/consensus.ts';
+import { equalBytes, toHex } from '../../chain/hex.ts';
+import { activeValidators } from '../../chain/validators.ts';
 import { type LedgerRules, MAX_BLOCK_TRANSACTIONS } from './rules.ts';
+import type { StateView } from './view.ts';
 
-/** What a header says about its parent. */
-export interface Parent {
+/** What a header is judged by: its parent, and the validators of the parent's state. */
+export interface Parent extends Pick<StateView, 'validators'> {
   readonly height: bigint;
   readonly timestamp_ms: bigint;
   readonly stateHash: Uint8Array;
@@ -28,7 +31,7 @@ export const TRANSACTION_OVERHEAD_BYTES = 4;
 /** A header without the hashes of the state and of the validators, which persistence fills in. */
 export function draftHeader(
   terms: ProposalTerms,
-  parent: Parent,
+  prevStateHash: Uint8Array,
   transactions: readonly Uint8Array[],
   rules: LedgerRules,
 ): Header {
@@ -36,7 +39,7 @@ export function draftHeader(
     height: terms.height,
     networkId: rules.networkId,
     stateHash: new Uint8Array(),
-    prevStateHash: parent.stateHash,
+    prevStateHash,
     proposerAddress: terms.proposer,
     quorumCertificate: terms.quorumCertificate,
     timestamp_ms: terms.timestamp_ms,
@@ -50,7 +53,7 @@ export function draftHeader(
 }
 
 /** @throws CodedError PROPOSAL_INVALID */
-export function checkProposal(terms: ProposalTerms, parent: Parent): void {
+export function checkProposal(terms: ProposalTerms, parent: Parent, rules: LedgerRules): void {
   const refuse = (reason: string): never => {
     throw new CodedError('PROPOSAL_INVALID', `No block can be built: ${reason}.`, { height: terms.height });
   };
@@ -58,6 +61,7 @@ export function checkProposal(terms: ProposalTerms, parent: Parent): void {
   if (terms.proposer.length !== ADDRESS_BYTES) refuse('the proposer is no address');
   if (terms.height !== parent.height + 1n) refuse(`the parent has height ${parent.height}`);
   if (terms.timestamp_ms <= parent.timestamp_ms) refuse(`the time is not after the parent's ${parent.timestamp_ms}`);
+  if (!isActive(terms.proposer, parent, rules)) refuse('the proposer is no active validator');
 }
 
 /** What can be checked before the parent is read. The body root was checked by the decoder. @throws BLOCK_INVALID */
@@ -71,11 +75,24 @@ export function checkBlock(block: Block, encodedBytes: number, rules: LedgerRule
 }
 
 /** What the parent decides. @throws BLOCK_INVALID */
-export function checkSuccession(header: Header, parent: Parent): void {
+export function checkSuccession(header: Header, parent: Parent, rules: LedgerRules): void {
   const check = (ok: boolean, reason: string): void => requireBlock(header, ok, reason);
   check(header.height === parent.height + 1n, `its parent has height ${parent.height}`);
   check(equalBytes(header.prevStateHash, parent.stateHash), "its previous state hash is not the parent's");
   check(header.timestamp_ms > parent.timestamp_ms, "its time is not after the parent's");
+  check(isActive(header.proposerAddress, parent, rules), 'its proposer is no active validator');
+}
+
+/** True for one of those that decide the height after the parent. */
+function isActive(address: Uint8Array, { validators }: Parent, { validatorLimit }: LedgerRules): boolean {
+  const active = activeValidators(validators.values(), 'validator', validatorLimit);
+  return active.some((validator) => equalBytes(validator.address, address));
+}
+
+/** Hex addresses in a parent's certificate; null where there is none. @throws QC_* */
+export function signersOf(quorumCertificate: Uint8Array): ReadonlySet<string> | null {
+  if (quorumCertificate.length === 0) return null;
+  return new Set(decodeQc(quorumCertificate).signatures.map(({ address }) => toHex(address)));
 }
 
 function requireBlock(header: Header, ok: boolean, reason: string): void {

@@ -6,9 +6,10 @@ import { parseGenesis } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
 import { POOL_DAO, POOL_FEE_COLLECTOR } from '../../chain/pools.ts';
 import { genesisText, NETWORK, send, testKey } from '../test-support/fixtures.ts';
-import { applyBlock, type LedgerBlock, type StateView, selectTransactions, touchedKeys } from './ledger.ts';
+import { applyBlock, type LedgerBlock, selectTransactions } from './ledger.ts';
 import { type Prepared, prepare } from './prepared.ts';
 import { ledgerRules } from './rules.ts';
+import { type StateView, touchedKeys, validatorsByAddress } from './view.ts';
 
 const FEE = 10_000n;
 const keys = [1, 2, 3, 4].map(testKey);
@@ -27,11 +28,14 @@ function view(
     accounts: new Map(Object.entries(balances)),
     pools: new Map(Object.entries(pools)),
     replayed: new Set(replayed),
+    validators: validatorsByAddress(genesis.validators),
+    voters: [leader.hex],
   };
 }
 const block = (transactions: Prepared[], height = 5n): LedgerBlock => ({
   height,
   proposer: leader.address,
+  parentSigners: new Set([leader.hex]),
   transactions,
 });
 const rows = (list: readonly { address: Uint8Array; amount: bigint }[]) =>
@@ -79,7 +83,7 @@ test('sends to oneself and to the proposer', () => {
 
 test('an empty block changes nothing, unless fees had been collected', () => {
   const none = applyBlock(view({ [leader.hex]: 3n }), block([]), rules);
-  assert.deepEqual(none.changes, { accounts: [], pools: [] });
+  assert.deepEqual(none.changes, { accounts: [], pools: [], actors: [], removedActors: [] });
   const some = applyBlock(view({}, { [fees]: 15n }), block([]), rules);
   assert.deepEqual(rows(some.changes.accounts), { [leader.hex]: 1n });
   assert.deepEqual(rows(some.changes.pools), { [fees]: 0n, [dao]: 14n });
@@ -203,7 +207,7 @@ test('the ledger agrees with a naive one, and neither makes nor loses money', ()
 test('what a proposer selects always makes a valid block in which everybody pays everything', () => {
   fc.assert(
     fc.property(anyState, (plan) => {
-      const chosen = selectTransactions(planned(plan), plan.sends.map(prepared), rules, 5n);
+      const chosen = selectTransactions(planned(plan), plan.sends.map(prepared), rules, block([]));
       const { receipts } = applyBlock(planned(plan), block(chosen), rules);
       assert.ok(receipts.every(({ code }) => code === 0));
     }),

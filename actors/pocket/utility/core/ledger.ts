@@ -1,127 +1,158 @@
 import { CodedError } from '../../../../runtime/errors.ts';
-import { fromHex, toHex } from '../../chain/hex.ts';
+import { toHex } from '../../chain/hex.ts';
+import type { Message, MessageSend } from '../../chain/messages.ts';
 import { POOL_DAO, POOL_FEE_COLLECTOR } from '../../chain/pools.ts';
-import type { AccountRow, ChangeSet, ReceiptRow } from '../../persistence/protocol.ts';
-import { RESULT_INSUFFICIENT_FUNDS, RESULT_OK } from './codes.ts';
-import { checkTerms, type Prepared } from './prepared.ts';
-import type { LedgerRules } from './rules.ts';
+import type { ChangeSet, ReceiptRow } from '../../persistence/protocol.ts';
+import { ActorBook } from './actor-book.ts';
+import { Balances } from './balances.ts';
+import type { BlockState } from './block-state.ts';
+import { RESULT_OK, resultOf } from './codes.ts';
+import { checkTerms, evidenceIn, type Prepared } from './prepared.ts';
+import { countMissed, punishDoubleSign, requirePunishable } from './punishment.ts';
+import { feeOf, type LedgerRules } from './rules.ts';
+import { editStake, pause, payOut, retirePaused, stake, unpause, unstake } from './staking.ts';
+import type { StateView } from './view.ts';
 
 const FEES = toHex(POOL_FEE_COLLECTOR);
 const DAO = toHex(POOL_DAO);
 
-/** The parent's state, for the keys that a block touches. Hex addresses; an absent balance is zero. */
-export interface StateView {
-  readonly accounts: ReadonlyMap<string, bigint>;
-  readonly pools: ReadonlyMap<string, bigint>;
-  /** Hex replay keys that were committed and are remembered. */
-  readonly replayed: ReadonlySet<string>;
-}
-
-/** What the ledger needs of a block. The signatures of its transactions are verified by the caller. */
-export interface LedgerBlock {
+/** What the ledger needs of a block before its transactions. */
+export interface BlockTerms {
   readonly height: bigint;
   readonly proposer: Uint8Array;
+  /** Hex addresses in the certificate of the parent; null at height 1, whose parent nobody decided. */
+  readonly parentSigners: ReadonlySet<string> | null;
+}
+
+/** What the ledger needs of a block. The signatures in its transactions are verified by the caller. */
+export interface LedgerBlock extends BlockTerms {
   readonly transactions: readonly Prepared[];
 }
 
-/** Balances over a parent's: what is written is what is read next. */
-class Balances {
-  readonly #parent: ReadonlyMap<string, bigint>;
-  readonly #written = new Map<string, bigint>();
-
-  constructor(parent: ReadonlyMap<string, bigint>) {
-    this.#parent = parent;
-  }
-
-  get(address: string): bigint {
-    return this.#written.get(address) ?? this.#parent.get(address) ?? 0n;
-  }
-
-  add(address: string, amount: bigint): void {
-    this.#written.set(address, this.get(address) + amount);
-  }
-
-  /** The balances that differ from the parent's, by ascending address. */
-  changes(): AccountRow[] {
-    return [...this.#written]
-      .filter(([address, amount]) => amount !== (this.#parent.get(address) ?? 0n))
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([address, amount]) => ({ address: fromHex(address), amount }));
-  }
-}
-
-/** The state inside a block: transactions one after the other, then the end of the block. */
+/** A block in the making: its begin, transactions one after the other, its end. */
 class BlockLedger {
-  readonly #rules: LedgerRules;
-  readonly #height: bigint;
-  readonly #accounts: Balances;
-  readonly #pools: Balances;
+  readonly #state: BlockState;
   /** Starts as the window's; grows by the block's own. */
   readonly #replayed: Set<string>;
 
-  constructor(view: StateView, rules: LedgerRules, height: bigint) {
-    this.#rules = rules;
-    this.#height = height;
-    this.#accounts = new Balances(view.accounts);
-    this.#pools = new Balances(view.pools);
+  constructor(view: StateView, rules: LedgerRules, { height, parentSigners }: BlockTerms) {
+    this.#state = {
+      rules,
+      height,
+      accounts: new Balances(view.accounts),
+      pools: new Balances(view.pools),
+      validators: new ActorBook(view.validators),
+    };
     this.#replayed = new Set(view.replayed);
+    if (parentSigners !== null) countMissed(this.#state, view.voters, parentSigners);
   }
 
   /** What the payer of a transaction has left at this point of the block. */
   balanceOf(address: string): bigint {
-    return this.#accounts.get(address);
+    return this.#state.accounts.get(address);
   }
 
   /**
    * Checks whether a transaction may stand at this point of the block.
-   * @throws CodedError TX_*, INSUFFICIENT_FUNDS (cannot pay the fee): a block with it is invalid
+   * @throws CodedError TX_*, EVIDENCE_*, INSUFFICIENT_FUNDS (cannot pay the fee): a block with it is invalid
    */
   admit(prepared: Prepared): void {
-    checkTerms(prepared, this.#rules, this.#height);
+    const { rules, height, accounts, validators } = this.#state;
+    checkTerms(prepared, rules, height);
     if (this.#replayed.has(prepared.replayHex)) {
       throw new CodedError('TX_COMMITTED', 'The transaction was committed before.', { hash: prepared.hashHex });
     }
-    if (this.#accounts.get(prepared.sender) < this.#rules.sendFee) {
-      throw new CodedError('INSUFFICIENT_FUNDS', 'The account cannot pay the fee.', {
-        address: prepared.sender,
-        balance: this.#accounts.get(prepared.sender),
-        needed: this.#rules.sendFee,
-      });
+    const evidence = evidenceIn(prepared);
+    if (evidence !== null) {
+      requirePunishable(validators.get(toHex(evidence.address)), evidence);
+      return;
     }
+    const fee = feeOf(rules, prepared.transaction.message);
+    const balance = accounts.get(prepared.sender);
+    if (balance >= fee) return;
+    throw new CodedError('INSUFFICIENT_FUNDS', 'The account cannot pay the fee.', {
+      address: prepared.sender,
+      balance,
+      needed: fee,
+    });
   }
 
   /** Applies an admitted transaction: the fee first, which is kept whatever happens next. */
   apply(prepared: Prepared): ReceiptRow {
     const { message, validUntilHeight } = prepared.transaction;
     this.#replayed.add(prepared.replayHex);
-    this.#accounts.add(prepared.sender, -this.#rules.sendFee);
-    this.#pools.add(FEES, this.#rules.sendFee);
-    const paid = this.#accounts.get(prepared.sender) >= message.amount;
-    if (paid) {
-      this.#accounts.add(prepared.sender, -message.amount);
-      this.#accounts.add(prepared.recipient, message.amount);
+    if (prepared.payer !== null) {
+      const fee = feeOf(this.#state.rules, message);
+      this.#state.accounts.add(prepared.sender, -fee);
+      this.#state.pools.add(FEES, fee);
     }
+    const { code, message: error } = this.#attempt(message);
     return {
       hash: prepared.hash,
       replayKey: prepared.replayKey,
       validUntilHeight,
-      code: paid ? RESULT_OK : RESULT_INSUFFICIENT_FUNDS,
-      error: paid ? '' : 'INSUFFICIENT_FUNDS: the fee was paid, the amount could not be',
-      signer: message.from,
-      recipient: message.to,
+      code,
+      error,
+      signer: prepared.payer ?? new Uint8Array(),
+      recipient: recipientOf(message),
       messageType: message.type,
     };
   }
 
-  /** Ends the block: all fees collected go to the proposer (its percentage, truncated) and the DAO. */
-  end(proposer: Uint8Array): ChangeSet {
-    const fees = this.#pools.get(FEES);
-    const reward = (fees * this.#rules.proposerPercentage) / 100n;
-    this.#pools.add(FEES, -fees);
-    this.#pools.add(DAO, fees - reward);
-    this.#accounts.add(toHex(proposer), reward);
-    return { accounts: this.#accounts.changes(), pools: this.#pools.changes(), actors: [], removedActors: [] };
+  #attempt(message: Message): { code: number; message: string } {
+    try {
+      const handle = HANDLERS[message.type] as (state: BlockState, message: Message) => void;
+      handle(this.#state, message);
+      return { code: RESULT_OK, message: '' };
+    } catch (error) {
+      return resultOf(error);
+    }
   }
+
+  /**
+   * Ends the block: all fees collected go to the proposer (its percentage, truncated) and the DAO; stakes that are due are paid
+   * out; who was paused too long begins to leave.
+   */
+  end(proposer: Uint8Array): ChangeSet {
+    const { rules, accounts, pools, validators } = this.#state;
+    const fees = pools.get(FEES);
+    const reward = (fees * rules.proposerPercentage) / 100n;
+    pools.add(FEES, -fees);
+    pools.add(DAO, fees - reward);
+    accounts.add(toHex(proposer), reward);
+    payOut(this.#state);
+    retirePaused(this.#state);
+    return { accounts: accounts.changes(), pools: pools.changes(), ...validators.changes() };
+  }
+}
+
+/** What each message does. A handler throws before it writes anything: its code is the transaction's result. */
+const HANDLERS: {
+  readonly [T in Message['type']]: (state: BlockState, message: Extract<Message, { type: T }>) => void;
+} = {
+  'utility.MessageSend': send,
+  'utility.MessageStake': stake,
+  'utility.MessageEditStake': editStake,
+  'utility.MessageUnstake': unstake,
+  'utility.MessagePause': pause,
+  'utility.MessageUnpause': unpause,
+  'utility.MessageDoubleSign': punishDoubleSign,
+};
+
+/** @throws INSUFFICIENT_FUNDS */
+function send({ accounts }: BlockState, { from, to, amount }: MessageSend): void {
+  const payer = toHex(from);
+  if (accounts.get(payer) < amount) {
+    throw new CodedError('INSUFFICIENT_FUNDS', 'the fee was paid, the amount could not be', { address: payer });
+  }
+  accounts.add(payer, -amount);
+  accounts.add(toHex(to), amount);
+}
+
+/** Whom a transaction is indexed for beside its signer: who receives, or who is punished. */
+function recipientOf(message: Message): Uint8Array {
+  if (message.type === 'utility.MessageSend') return message.to;
+  return message.type === 'utility.MessageDoubleSign' ? message.address : new Uint8Array();
 }
 
 /**
@@ -133,7 +164,7 @@ export function applyBlock(
   block: LedgerBlock,
   rules: LedgerRules,
 ): { changes: ChangeSet; receipts: ReceiptRow[] } {
-  const ledger = new BlockLedger(view, rules, block.height);
+  const ledger = new BlockLedger(view, rules, block);
   const receipts = block.transactions.map((prepared) => {
     ledger.admit(prepared);
     return ledger.apply(prepared);
@@ -149,9 +180,9 @@ export function selectTransactions(
   view: StateView,
   candidates: readonly Prepared[],
   rules: LedgerRules,
-  height: bigint,
+  terms: BlockTerms,
 ): Prepared[] {
-  const ledger = new BlockLedger(view, rules, height);
+  const ledger = new BlockLedger(view, rules, terms);
   return candidates.filter((prepared) => {
     if (ledger.balanceOf(prepared.sender) < costOf(prepared, rules)) return false;
     try {
@@ -165,42 +196,11 @@ export function selectTransactions(
   });
 }
 
-/** What a transaction takes from its sender. */
-export function costOf(prepared: Prepared, rules: LedgerRules): bigint {
-  return prepared.transaction.message.amount + rules.sendFee;
-}
-
-/** The keys that applying a block reads. */
-export interface TouchedKeys {
-  readonly accounts: Uint8Array[];
-  readonly pools: Uint8Array[];
-  readonly replayKeys: Uint8Array[];
-}
-
-export function touchedKeys(transactions: readonly Prepared[], proposer: Uint8Array): TouchedKeys {
-  const accounts = new Map([[toHex(proposer), proposer]]);
-  for (const { sender, recipient, transaction } of transactions) {
-    accounts.set(sender, transaction.message.from);
-    accounts.set(recipient, transaction.message.to);
-  }
-  return {
-    accounts: [...accounts.values()],
-    pools: [POOL_FEE_COLLECTOR, POOL_DAO],
-    replayKeys: transactions.map(({ replayKey }) => replayKey),
-  };
-}
-
-/** Builds the view from what persistence read. */
-export function stateView(read: {
-  accounts: readonly AccountRow[];
-  pools: readonly AccountRow[];
-  replayed: readonly Uint8Array[];
-}): StateView {
-  const byAddress = (rows: readonly AccountRow[]) =>
-    new Map(rows.map(({ address, amount }) => [toHex(address), amount]));
-  return {
-    accounts: byAddress(read.accounts),
-    pools: byAddress(read.pools),
-    replayed: new Set(read.replayed.map(toHex)),
-  };
+/**
+ * What a transaction takes from its sender, as far as its own bytes say: of the amount of an edited stake only the state knows
+ * how much is new, so that its fee alone is counted.
+ */
+export function costOf({ transaction: { message } }: Prepared, rules: LedgerRules): bigint {
+  const takes = message.type === 'utility.MessageSend' || message.type === 'utility.MessageStake';
+  return feeOf(rules, message) + (takes ? message.amount : 0n);
 }

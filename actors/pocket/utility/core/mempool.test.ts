@@ -88,7 +88,7 @@ test('its books are those of a plain list, whatever happens', () => {
           list = list.filter((entry) => !expired.includes(entry));
         } else {
           const { hex } = keys[step.from]!;
-          mempool.dropUnpayable(hex, step.balance, 10_000n);
+          mempool.dropUnpayable(hex, step.balance, () => 10_000n);
           if (step.balance < 10_000n) list = list.filter(({ one }) => one.sender !== hex);
         }
         assert.deepEqual(

@@ -1,5 +1,5 @@
 import { CodedError } from '../../../../runtime/errors.ts';
-import type { Prepared } from './prepared.ts';
+import { evidenceIn, type Prepared } from './prepared.ts';
 
 /** What the mempool holds at most. Full means refusal: what was accepted is never evicted for what comes later. */
 export interface MempoolLimits {
@@ -35,6 +35,8 @@ export class Mempool {
   readonly #entries = new Map<string, Entry>();
   readonly #byReplayKey = new Map<string, string>();
   readonly #senders = new Map<string, Sender>();
+  /** Hex hashes of the evidence: it goes ahead of everything. */
+  readonly #evidence = new Set<string>();
   /** Hex hashes by last valid height, so that a new height costs what it expires. Height 0 never expires. */
   readonly #byLastHeight = new Map<bigint, Set<string>>();
   #bytes = 0;
@@ -75,8 +77,17 @@ export class Mempool {
     return this.#senders.get(sender)?.pending ?? 0n;
   }
 
-  /** Checks the bounds. @throws CodedError MEMPOOL_FULL, SENDER_LIMIT */
+  /**
+   * Checks the bounds. A full mempool keeps nobody from being punished: of evidence there is one piece an offender and height, and
+   * as only heights of the evidence age are admitted, a handful an offender.
+   * @throws CodedError MEMPOOL_FULL, SENDER_LIMIT
+   */
   checkRoom(prepared: Prepared): void {
+    if (evidenceIn(prepared) !== null) this.#checkSender(prepared, 1);
+    else this.#checkAll(prepared);
+  }
+
+  #checkAll(prepared: Prepared): void {
     const { max_transactions, max_bytes, max_per_sender } = this.#limits;
     if (this.#entries.size >= max_transactions || this.#bytes + prepared.bytes.length > max_bytes) {
       throw new CodedError('MEMPOOL_FULL', 'The mempool is full; submit the same transaction again in some seconds.', {
@@ -84,13 +95,16 @@ export class Mempool {
         bytes: this.#bytes,
       });
     }
-    if ((this.#senders.get(prepared.sender)?.entries.size ?? 0) >= max_per_sender) {
-      throw new CodedError(
-        'SENDER_LIMIT',
-        `The account has ${max_per_sender} pending transactions; submit this one again when some are committed.`,
-        { sender: prepared.sender, limit: max_per_sender },
-      );
-    }
+    this.#checkSender(prepared, max_per_sender);
+  }
+
+  #checkSender({ sender }: Prepared, limit: number): void {
+    if ((this.#senders.get(sender)?.entries.size ?? 0) < limit) return;
+    throw new CodedError(
+      'SENDER_LIMIT',
+      `Of ${sender} ${limit} pending transactions are kept at most; submit this one again when some are committed.`,
+      { sender, limit },
+    );
   }
 
   /** Adds a transaction that was checked: room, duplicates, funds. */
@@ -98,6 +112,7 @@ export class Mempool {
     const { hashHex, replayHex, sender, transaction, bytes } = prepared;
     this.#entries.set(hashHex, { prepared, cost, journaled });
     this.#byReplayKey.set(replayHex, hashHex);
+    if (evidenceIn(prepared) !== null) this.#evidence.add(hashHex);
     this.#bytes += bytes.length;
     const account = this.#senders.get(sender) ?? { entries: new Set(), pending: 0n };
     account.entries.add(hashHex);
@@ -127,26 +142,32 @@ export class Mempool {
     return dropped;
   }
 
-  /** Drops all of a sender that cannot pay one fee at the tip; what it can pay for waits. */
-  dropUnpayable(sender: string, balance: bigint, fee: bigint): Dropped[] {
-    const account = this.#senders.get(sender);
-    if (account === undefined || balance >= fee) return [];
-    return [...account.entries].map((hash) => this.#remove(hash));
+  /** Drops of a sender's what it cannot pay the fee for at the tip; what it can pay for waits. */
+  dropUnpayable(sender: string, balance: bigint, feeOf: (prepared: Prepared) => bigint): Dropped[] {
+    const hashes = [...(this.#senders.get(sender)?.entries ?? [])];
+    return hashes
+      .filter((hash) => feeOf(this.#entries.get(hash)!.prepared) > balance)
+      .map((hash) => this.#remove(hash));
   }
 
   /**
-   * The oldest transactions for a proposal, each counted with `overhead` bytes more than it has.
+   * The transactions for a proposal, evidence first, then the oldest, each counted with `overhead` bytes more than it has.
    * One that does not fit ends the search: later ones do not overtake it.
    */
   candidates(maxBytes: number, maxCount: number, overhead: number): Prepared[] {
     const chosen: Prepared[] = [];
     let bytes = 0;
-    for (const { prepared } of this.#entries.values()) {
+    for (const prepared of this.#inOrder()) {
       bytes += prepared.bytes.length + overhead;
       if (chosen.length >= maxCount || bytes > maxBytes) break;
       chosen.push(prepared);
     }
     return chosen;
+  }
+
+  *#inOrder(): Generator<Prepared> {
+    for (const hash of this.#evidence) yield this.#entries.get(hash)!.prepared;
+    for (const [hash, { prepared }] of this.#entries) if (!this.#evidence.has(hash)) yield prepared;
   }
 
   /** Transactions from a position on, oldest first. */
@@ -164,6 +185,7 @@ export class Mempool {
   #remove(hash: string): Dropped {
     const { prepared, cost, journaled } = this.#entries.get(hash)!;
     this.#entries.delete(hash);
+    this.#evidence.delete(hash);
     this.#byReplayKey.delete(prepared.replayHex);
     this.#bytes -= prepared.bytes.length;
     const account = this.#senders.get(prepared.sender)!;

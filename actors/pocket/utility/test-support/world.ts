@@ -3,7 +3,9 @@ import { CodedError } from '../../../../runtime/errors.ts';
 import type { ReplyOf, RequestOf } from '../../../../runtime/protocol.ts';
 import { type HostedActor, SingleThreadHost } from '../../../../runtime/single-thread.ts';
 import { sha256 } from '../../../../wasm/hash.ts';
+import type { Actor } from '../../chain/actor.ts';
 import { blockHash, decodeHeader, encodeHeader } from '../../chain/block.ts';
+import { encodeQc, STEP_COMMIT } from '../../chain/consensus.ts';
 import { parseGenesis } from '../../chain/genesis.ts';
 import { equalBytes, fromHex, toHex } from '../../chain/hex.ts';
 import { transactionHash } from '../../chain/transaction.ts';
@@ -30,6 +32,7 @@ interface State {
 /** What persistence does, in memory; it outlives the actors, as a database does. */
 export class Store {
   tip: State;
+  readonly validators: Actor[];
   readonly states = new Map<string, State>();
   readonly journal = new Map<string, { number: bigint; bytes: Uint8Array }>();
   journalWrites = 0;
@@ -39,7 +42,8 @@ export class Store {
   #journaled = 0n;
 
   constructor(genesis: string) {
-    const { accounts, pools } = parseGenesis(genesis);
+    const { accounts, pools, validators } = parseGenesis(genesis);
+    this.validators = validators;
     const byAddress = (rows: AccountRow[]) => new Map(rows.map(({ address, amount }) => [toHex(address), amount]));
     this.tip = {
       height: 0n,
@@ -157,7 +161,7 @@ function persistenceOf(store: Store) {
           };
         },
         read: (question) => store.read(question),
-        validators: () => ({ actors: [], voters: [] }),
+        validators: () => ({ actors: store.validators, voters: store.validators.map(({ address }) => address) }),
         stage: (question) => store.stage(question),
         commit: ({ blockHash }) => {
           const { height, hash, timestamp_ms, staged } = store.commit(blockHash);
@@ -244,10 +248,16 @@ export class World {
         height: height + 1n,
         timestamp_ms: timestamp_ms + 500n,
         proposer,
-        quorumCertificate: height === 0n ? new Uint8Array() : new Uint8Array([1, 2, 3]),
+        quorumCertificate: height === 0n ? new Uint8Array() : this.#certificate(hash, height),
         ...rest,
       }),
     );
+  }
+
+  /** A commit QC of all validators, with signatures that nobody here looks at. */
+  #certificate(blockHash: Uint8Array, height: bigint): Uint8Array {
+    const signatures = this.store.validators.map(({ address }) => ({ address, signature: new Uint8Array(64).fill(1) }));
+    return encodeQc({ height, round: 0, step: STEP_COMMIT, blockHash, signatures });
   }
 
   commit(hash: Uint8Array): Promise<object> {
