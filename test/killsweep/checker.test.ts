@@ -20,6 +20,7 @@ import {
 } from '../../actors/pocket/chain/consensus.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
 import { TEST_NETWORK, testValidators } from '../../actors/pocket/chain/testing.ts';
+import { encodeTimeoutCertificate } from '../../actors/pocket/chain/timeout-certificate.ts';
 import { sign } from '../../wasm/ed25519.ts';
 import { sha256 } from '../../wasm/hash.ts';
 import { judge, Ledger } from './checker.ts';
@@ -43,6 +44,7 @@ function message(change: Partial<ConsensusMessage>, signer = victim): Uint8Array
     block: null,
     justify: null,
     proof: null,
+    timeout: null,
     address: signer.address,
     signature: new Uint8Array(64),
     networkId: TEST_NETWORK,
@@ -56,6 +58,24 @@ function certificate(blockHash: Uint8Array, step = STEP_COMMIT): Uint8Array {
   const vote = { networkId: TEST_NETWORK, height: 7n, round: 0, step, blockHash };
   const signatures = validators.map(({ address, seed }) => ({ address, signature: sign(seed, voteSignBytes(vote)) }));
   return encodeQc({ ...vote, signatures });
+}
+
+/** The validators' NEWROUNDs of a round, that of the victim with this certificate. */
+function timeoutCertificate(height: bigint, round: number, justify: Uint8Array | null = null): Uint8Array {
+  const newRound = {
+    type: MESSAGE_PROPOSE,
+    height,
+    round,
+    step: STEP_NEWROUND,
+    blockHash: null,
+    networkId: TEST_NETWORK,
+  };
+  const entries = validators.map((one) => {
+    const own = one === victim ? justify : null;
+    const signature = sign(one.seed, consensusSignBytes({ ...newRound, justify: own }));
+    return { address: one.address, justifyHash: own ? sha256(own) : new Uint8Array(), signature };
+  });
+  return encodeTimeoutCertificate({ height, round, entries });
 }
 
 function ledgerOf(...messages: Uint8Array[]): Ledger {
@@ -75,6 +95,7 @@ test('the bytes that a signature is for are found without the codecs of the node
         step: at,
         blockHash: at === STEP_NEWROUND ? null : block(3),
         block: at === STEP_PREPARE ? new Uint8Array([1, 2, 3]) : null,
+        timeout: at === STEP_PREPARE && round > 0 ? timeoutCertificate(height, round) : null,
         justify: at > STEP_PREPARE ? certificate(block(3), STEP_PREPARE) : null,
       };
       const { statement } = readMessage(message(change));
@@ -136,6 +157,20 @@ test('a vote that is seen in a certificate only counts like one that was sent', 
   const verdict = ledgerOf(proposal).verdict(toHex(victim.address));
   assert.equal(verdict.victim_votes, 1);
   assert.equal(verdict.victim_votes_in_certificates, 1);
+});
+
+test('a NEWROUND that is seen in a timeout certificate only counts like one that was sent', () => {
+  const newRound = { type: MESSAGE_PROPOSE, round: 1, step: STEP_NEWROUND, blockHash: null };
+  const proposal = (timeout: Uint8Array) =>
+    message(
+      { type: MESSAGE_PROPOSE, round: 1, step: STEP_PREPARE, blockHash: block(3), block: new Uint8Array(9), timeout },
+      other,
+    );
+  const same = ledgerOf(message(newRound), proposal(timeoutCertificate(7n, 1)));
+  assert.deepEqual(same.contradictions, []);
+  assert.equal(same.verdict(toHex(victim.address)).unproven, 0);
+  const different = ledgerOf(message(newRound), proposal(timeoutCertificate(7n, 1, certificate(block(4)))));
+  assert.match(different.contradictions[0]!.place, /round 1, proposal NEWROUND/);
 });
 
 test('a signature that is not of the signer proves nothing, and is told of', () => {

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Line } from './record-line.ts';
-import { isProven, keysOf, readMessage, STEP_NAMES, type Statement, signedBytes, VOTE, votesIn } from './statement.ts';
+import { isProven, keysOf, readMessage, STEP_NAMES, type Statement, signedBytes, VOTE } from './statement.ts';
 
 /** Two statements of one key, each signed, in one place. */
 export interface Contradiction {
@@ -68,11 +68,11 @@ export class Ledger {
     this.#places.set(id, place);
   }
 
-  /** What one message says, and the votes in the certificate that it carries. */
+  /** What one message says, and what is said in the certificates that it carries. */
   takeMessage(message: Uint8Array): void {
-    const { statement, certificate } = readMessage(message);
+    const { statement, certified } = readMessage(message);
     this.take(statement, 'message');
-    for (const vote of votesIn(certificate, statement.networkId)) this.take(vote, 'certificate');
+    for (const one of certified) this.take(one, 'certificate');
   }
 
   get contradictions(): Contradiction[] {

@@ -30,8 +30,12 @@ const progress = (text: string): void => {
 };
 progress(`seed ${seed}`);
 
+/** Ctrl-C: what was seen so far is judged. It is no sweep of so many points, so the exit code is 1. */
+const interrupt = new AbortController();
+process.once('SIGINT', () => interrupt.abort());
+
 async function run(): Promise<boolean> {
-  const options = { points, seed, progress };
+  const options = { points, seed, progress, stop: interrupt.signal };
   const result = flags.broken ? { seed, ...(await brokenSweep(options)) } : await sweep(options);
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
   const report = { date: new Date().toISOString().slice(0, 10), machine, ...result };
@@ -41,9 +45,9 @@ async function run(): Promise<boolean> {
   return 'caught' in result ? result.caught : isClean(result);
 }
 
-function isClean({ not_reached, observed }: SweepResult): boolean {
+function isClean({ points, reached, observed }: SweepResult): boolean {
   const { contradictions, unproven, missed } = observed;
-  return contradictions.length === 0 && not_reached.length === 0 && unproven === 0 && missed === 0;
+  return contradictions.length === 0 && reached === points && unproven === 0 && missed === 0;
 }
 
 process.exit((await run()) ? 0 : 1);

@@ -94,6 +94,8 @@ function prepareHome(layout: LocalnetLayout, number: number, victim: string, tim
   edit(genesis, (file: { validators: { address: string; staked_amount: string }[] }) => ({
     ...file,
     vote_weight: 'stake',
+    // What is staked is in a pool: the sum follows from the stakes.
+    pools: [],
     block_interval_ms: BLOCK_INTERVAL_ms,
     empty_block_interval_ms: BLOCK_INTERVAL_ms,
     validators: file.validators.map((one) => {

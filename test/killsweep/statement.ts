@@ -24,6 +24,8 @@ export interface Statement {
 
 export const PROPOSAL = 1;
 export const VOTE = 2;
+export const NEWROUND = 1;
+export const DECIDE = 5;
 export const STEP_NAMES = ['', 'NEWROUND', 'PREPARE', 'PRECOMMIT', 'COMMIT', 'DECIDE'] as const;
 
 /** The only words of a text that all signatures begin with. */
@@ -76,8 +78,8 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
-/** What a message says, and the certificate that it carries. @throws if it is no message */
-export function readMessage(message: Uint8Array): { statement: Statement; certificate: Uint8Array } {
+/** What a message says, and what others have said in the certificates that it carries. @throws if it is no message */
+export function readMessage(message: Uint8Array): { statement: Statement; certified: Statement[] } {
   const fields = fieldsOf(message);
   const signed = fieldsOf(bytesOf(fields, 8));
   const certificate = bytesOf(fields, 6);
@@ -92,11 +94,12 @@ export function readMessage(message: Uint8Array): { statement: Statement; certif
     address: text(bytesOf(signed, 2)),
     signature: hex(bytesOf(signed, 1)),
   };
-  return { statement, certificate };
+  const { networkId } = statement;
+  return { statement, certified: [...votesIn(certificate, networkId), ...roundsIn(bytesOf(fields, 13), networkId)] };
 }
 
 /** The votes that a certificate consists of: those of a leader for its own proposals are seen nowhere else. */
-export function votesIn(certificate: Uint8Array, networkId: string): Statement[] {
+function votesIn(certificate: Uint8Array, networkId: string): Statement[] {
   if (certificate.length === 0) return [];
   const fields = fieldsOf(certificate);
   const votes = fieldsOf(bytesOf(fields, 5), [1]).get(1) ?? [];
@@ -113,6 +116,26 @@ export function votesIn(certificate: Uint8Array, networkId: string): Statement[]
     if (typeof vote === 'bigint') throw new Error('a certificate holds a number for a vote');
     const partial = fieldsOf(vote);
     return { ...common, address: text(bytesOf(partial, 2)), signature: hex(bytesOf(partial, 1)) };
+  });
+}
+
+/** The NEWROUNDs that a timeout certificate consists of. */
+function roundsIn(certificate: Uint8Array, networkId: string): Statement[] {
+  if (certificate.length === 0) return [];
+  const fields = fieldsOf(certificate, [4]);
+  const common = {
+    type: PROPOSAL,
+    height: number(fields, 2),
+    round: Number(number(fields, 3)),
+    step: NEWROUND,
+    blockHash: '',
+    networkId,
+  };
+  return (fields.get(4) ?? []).map((one) => {
+    if (typeof one === 'bigint') throw new Error('a timeout certificate holds a number for an entry');
+    const entry = fieldsOf(one);
+    const [address, justifyHash, signature] = [1, 2, 3].map((field) => hex(bytesOf(entry, field)));
+    return { ...common, address: address!, justifyHash: justifyHash!, signature: signature! };
   });
 }
 

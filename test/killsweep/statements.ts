@@ -1,11 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Line, RecordLine } from './record-line.ts';
-import { PROPOSAL } from './statement.ts';
+import { DECIDE, NEWROUND, PROPOSAL } from './statement.ts';
 
 const POLL_ms = 20;
-const NEWROUND = 1;
-const DECIDE = 5;
 
 /** Reads the observer's file while it grows, for what one validator says. */
 export class Follower {
@@ -69,10 +67,10 @@ export class Follower {
   }
 
   async #comes(hasCome: () => boolean, limit_ms: number): Promise<boolean> {
-    for (const end = performance.now() + limit_ms; performance.now() < end; await sleep(POLL_ms)) {
+    for (const end = performance.now() + limit_ms; ; await sleep(POLL_ms)) {
       this.read();
       if (hasCome()) return true;
+      if (performance.now() >= end) return false;
     }
-    return false;
   }
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { judge, kindOf, type Verdict } from './checker.ts';
 import { planOf } from './plan.ts';
 import type { Point } from './point.ts';
@@ -18,6 +19,8 @@ const BROKEN_TIMEOUT_ms = 60_000;
 const WRITES_TO_NEXT_LEAD = 16;
 /** For a start and a vote: what a victim cannot say again costs a round of the others, or two. */
 const LIMIT_ms = 120_000;
+/** Between two looks at all that was heard. */
+const JUDGE_ms = 500;
 /** A point that is not reached by then never is. */
 const POINT_LIMIT_ms = 45_000;
 
@@ -42,14 +45,19 @@ export interface SweepOptions {
   readonly points: number;
   readonly seed: number;
   readonly progress: (text: string) => void;
+  /** Ends a sweep after the point that it is at: what was seen until then is judged. */
+  readonly stop?: AbortSignal;
 }
 
 /** Kills the victim at each point of the plan and lets it come back. @throws when it does not come back, or dies otherwise */
-export async function sweep({ points, seed, progress }: SweepOptions): Promise<SweepResult> {
+export async function sweep({ points, seed, progress, stop }: SweepOptions): Promise<SweepResult> {
   return onStage(TIMEOUT_ms, async (stage, victim, follower) => {
     const began_ms = performance.now();
     const run = new Run(victim, follower, progress, points);
-    for (const point of planOf(points, seed)) await run.kill(point);
+    for (const point of planOf(points, seed)) {
+      if (stop?.aborted) break;
+      await run.kill(point);
+    }
     await run.returns();
     await victim.stop();
     await stage.endObserver();
@@ -79,15 +87,27 @@ export async function brokenSweep({ points, seed, progress }: SweepOptions): Pro
       await run.returns();
       if (!(await follower.leads(LIMIT_ms))) throw new Error('the victim leads no height to its end');
       const nth = WRITES_TO_NEXT_LEAD + ((seed + count) % 3);
+      // Late in a busy machine, it is one of the steps that follow.
       const place = { phase: 'voting', target: 'record', call: 'writeSync', moment: 'before' } as const;
       const point: Point = { ...place, id: count, nth, power: 'none', part: 0 };
       await run.kill(point, () => forgetHeight(victim.files));
-      await run.returns();
-      const observed = await judge(stage.statements, stage.genesis, stage.victim.address);
+      victim.start();
+      const observed = await verdictOnReturn(stage, follower);
       const caught = observed.contradictions.length > 0;
       if (caught || count >= points) return { points: count, caught, observed };
     }
   });
+}
+
+/** Whoever contradicted itself is punished by the others, and may not vote again: so that is looked for first. */
+async function verdictOnReturn(stage: Stage, follower: Follower): Promise<Verdict> {
+  const before = follower.height;
+  for (const end = performance.now() + LIMIT_ms; ; await sleep(JUDGE_ms)) {
+    const voted = await follower.votesAfter(before, 0);
+    const observed = await judge(stage.statements, stage.genesis, stage.victim.address);
+    if (voted || observed.contradictions.length > 0) return observed;
+    if (performance.now() > end) throw new Error('the victim neither votes nor contradicts itself');
+  }
 }
 
 async function onStage<T>(
