@@ -114,7 +114,7 @@ async function onStage<T>(
   timeout_ms: number,
   play: (stage: Stage, victim: Victim, follower: Follower) => Promise<T>,
 ): Promise<T> {
-  const stage = await Stage.open(timeout_ms);
+  const stage = await Stage.open({ timeout_ms, indispensable: true });
   const { home, log, address } = stage.victim;
   const victim = new Victim(home, log, join(stage.directory, 'control'));
   const follower = new Follower(stage.statements, address);
