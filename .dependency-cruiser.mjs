@@ -12,7 +12,7 @@ export default {
       name: 'runtime-and-wasm-know-no-actor',
       severity: 'error',
       from: { path: '^(runtime|wasm)/' },
-      to: { path: '^(actors|cli|bench|config|test|docs)/' },
+      to: { path: '^(actors|net|cli|bench|config|test|docs)/' },
     },
     {
       name: 'wasm-stands-alone',
@@ -20,6 +20,13 @@ export default {
       severity: 'error',
       from: { path: '^wasm/' },
       to: { path: '^runtime/', pathNot: '^runtime/errors\\.ts$' },
+    },
+    {
+      name: 'net-knows-no-actor',
+      comment: 'what p2p and the remote signer share of libp2p',
+      severity: 'error',
+      from: { path: '^net/' },
+      to: { path: '^(actors|cli|bench|config|test|docs|wasm)/' },
     },
     {
       name: 'chain-is-pure',
@@ -65,7 +72,7 @@ export default {
     {
       name: 'the-top-is-not-imported',
       severity: 'error',
-      from: { path: '^(actors|runtime|wasm|config)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(actors|runtime|net|wasm|config)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(cli|bench|test|docs)/|^actors/[^/]+/node\\.ts$' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },

@@ -33,6 +33,9 @@ export const CLI_ERRORS = {
   TX_REFUSED: 'The node refused the transaction, with the code and the reason that it gave.',
   TX_NOT_COMMITTED: 'The transaction was accepted but not seen in a block in time. It may still be committed.',
   KEY_UNKNOWN: 'There is no key for this address in the key directory.',
+  SIGNER_RISK:
+    'What was asked may let two signers use one key, which can fork the chain. The message says what to make sure of.',
+  SIGNER_ELSEWHERE: 'The signer of this node is another process: run the command on its home.',
   NETWORK_UNKNOWN: 'The node does not tell its network id yet: it has no block.',
 } as const;
 

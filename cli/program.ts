@@ -4,8 +4,11 @@ import { actorCommand } from './actor-command.ts';
 import { keysCommand } from './keys-command.ts';
 import { localnetCommand } from './localnet-command.ts';
 import { queryCommand } from './query-command.ts';
+import { signerCommand } from './signer-command.ts';
 import { startCommand } from './start.ts';
 import { usageText } from './terminal.ts';
+import { validatorCommand } from './validator-command.ts';
+import { verifyCommand } from './verify-command.ts';
 import { version } from './version.ts';
 
 /** The whole command line as data: it is run from here, and documented from here. */
@@ -26,7 +29,17 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage. Errors begin with a stable code.
 `,
     );
-  const commands = [startCommand(), localnetCommand(), actorCommand(), keysCommand(), accountCommand(), queryCommand()];
+  const commands = [
+    startCommand(),
+    localnetCommand(),
+    actorCommand(),
+    signerCommand(),
+    keysCommand(),
+    accountCommand(),
+    validatorCommand(),
+    queryCommand(),
+    verifyCommand(),
+  ];
   for (const command of commands) potoroo.addCommand(command);
   inheritAll(potoroo);
   return potoroo;

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import { CommanderError } from 'commander';
 import { CodedError, INTERNAL_ERROR, toErrorRecord } from '../runtime/errors.ts';
 
@@ -56,6 +57,17 @@ function fileError(error: unknown): unknown {
   const { path, syscall, message } = (error ?? {}) as NodeJS.ErrnoException;
   if (!(error instanceof Error) || path === undefined || syscall === undefined) return error;
   return new CodedError('FILE_UNUSABLE', `${message}: check the path and its permissions`, { path }, { cause: error });
+}
+
+/** Asks a question that only `yes` answers. @throws USAGE where there is no terminal */
+export async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw usageError(`there is no terminal to ask on: ${question} Give --yes if so`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await terminal.question(`${question} Type yes: `)).trim() === 'yes';
+  } finally {
+    terminal.close();
+  }
 }
 
 export function usageError(message: string): CodedError {

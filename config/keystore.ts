@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { addressOf } from '../actors/pocket/chain/address.ts';
 import { toHex } from '../actors/pocket/chain/hex.ts';
 import { CodedError, type ErrorRecord, hasCode, toErrorRecord } from '../runtime/errors.ts';
@@ -82,6 +82,11 @@ export async function listKeys(directory: string): Promise<KeyListing> {
   return { keys, broken };
 }
 
+/** What one key file shows without a password. @throws CodedError KEY_FILE_MISSING, KEY_FILE_PERMISSIONS, KEY_FILE_INVALID */
+export async function readKeyInfo(path: string): Promise<KeyInfo> {
+  return infoOf(await readKeyFile(path), path, basename(path));
+}
+
 /**
  * Opens a key. The password is not looked at where the file is unencrypted.
  * @throws CodedError KEY_FILE_MISSING, KEY_FILE_PERMISSIONS, KEY_FILE_INVALID, KEY_PASSWORD_MISSING, KEY_PASSWORD_WRONG
@@ -89,7 +94,7 @@ export async function listKeys(directory: string): Promise<KeyListing> {
 export async function loadKey(path: string, password?: string): Promise<LoadedKey> {
   const file = await readKeyFile(path);
   const seed = await openSeed(file, path, password);
-  return { ...infoOf(file, path, path.split(/[\\/]/).at(-1) as string), seed };
+  return { ...infoOf(file, path, basename(path)), seed };
 }
 
 function infoOf(file: KeyFile, path: string, fileName: string): KeyInfo {

@@ -46,7 +46,12 @@ function absolutePaths(config: NodeConfig, home: string): NodeConfig {
     ...config,
     genesis_file: at(config.genesis_file),
     log: { ...config.log, file: at(config.log.file) },
-    signer: { key_file: at(config.signer.key_file), record_file: at(config.signer.record_file) },
+    signer: {
+      ...config.signer,
+      key_file: at(config.signer.key_file),
+      record_file: at(config.signer.record_file),
+      remote_key_file: at(config.signer.remote_key_file),
+    },
     p2p: { ...config.p2p, key_file: at(config.p2p.key_file) },
     consensus: { ...config.consensus, journal_file: at(config.consensus.journal_file) },
     rpc: { ...config.rpc, address_file: at(config.rpc.address_file) },

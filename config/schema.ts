@@ -67,6 +67,10 @@ export const nodeConfigSchema = z
           'signer/record',
           'What the signer must never forget: keep it with the key, never copy it to a second node, never delete it',
         ),
+        remote_key_file: file(
+          'keys/signer-link.key',
+          'Key by which a node and its remote signer know this end of their connection; made on first use, mode 0600',
+        ),
       }),
     ),
     p2p: section(p2pConfigSchema.extend({ key_file: file('keys/node.key', 'Node key (not the validator key)') })),

@@ -10,7 +10,7 @@ export interface FoundModule {
 }
 
 /** Folders of the product's code. */
-const SOURCES = ['runtime', 'wasm', 'config', 'actors', 'cli', 'bench'];
+const SOURCES = ['runtime', 'net', 'wasm', 'config', 'actors', 'cli', 'bench'];
 
 /** Imports every module whose file name matches, in the order of their paths. */
 export async function findModules(built: string, name: RegExp): Promise<FoundModule[]> {

@@ -1,4 +1,4 @@
-import '../../actors/pocket/p2p/io/promise-with-resolvers.ts';
+import '../../net/promise-with-resolvers.ts';
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -5,8 +5,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmdirSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -78,9 +78,9 @@ async function count(metric: Pick<Counter<string> | Gauge<string>, 'get'>, label
   return wanted.reduce((sum, { value }) => sum + value, 0);
 }
 
-/** All but a cache, and what the last input led to. */
-function comparable({ verified, out, ...own }: State) {
-  return own;
+/** All but a cache, and what the last input led to. Sets are their lists: each has a function of its own. */
+function comparable({ verified, out, voters, validators, ...own }: State) {
+  return { ...own, voters: voters.list, validators: validators.list };
 }
 
 function trouble(world: World) {
@@ -89,7 +89,7 @@ function trouble(world: World) {
 
 test('a life that replays its journal is in the state in which the one before it died', async () => {
   let recovered = 0;
-  for (let seed = 1; seed <= 12; seed++) {
+  for (let seed = 1; seed <= 8; seed++) {
     // Small journals are renewed in the middle of a height.
     const { world, nodes } = network({ seed, maxBytes: seed % 2 ? 64_000 : 1 << 20 });
     trouble(world);
@@ -108,7 +108,7 @@ test('a life that replays its journal is in the state in which the one before it
     }
     for (const { metrics } of nodes) assert.equal(await count(metrics.discarded, 'diverged'), 0);
   }
-  assert.ok(recovered > 300, `${recovered} recoveries`);
+  assert.ok(recovered > 200, `${recovered} recoveries`);
 });
 
 /** As a power failure leaves it: the end is missing, wherever it was written last. */
@@ -120,7 +120,7 @@ function lose(world: World, path: string) {
 
 test('no fork and recovery when nodes die, together too, and journals survive whole or torn', async () => {
   const reasons = new Set<string>();
-  for (let seed = 101; seed <= 140; seed++) {
+  for (let seed = 101; seed <= 125; seed++) {
     const { world, nodes } = network({ seed, tear: lose });
     trouble(world);
     for (let at_ms = 200; at_ms < 15_000; at_ms += world.between(100, 1_500)) {
@@ -268,14 +268,42 @@ test('a height that lasts does not make the journal grow beyond its limit, and i
   reach(world, nodes, 2);
 });
 
-test('while its disk refuses a validator goes on without, and keeps a journal again at the next height after', async () => {
+const FULL_DISK = '/dev/full';
+const skip = !existsSync(FULL_DISK) && `this system has no ${FULL_DISK}`;
+
+test('on a full disk a validator goes on without a journal, and has one again when there is room', {
+  skip,
+}, async () => {
   const { world, nodes, first } = running();
-  mkdirSync(`${first.path}.new`);
+  const full = () => {
+    rmSync(first.path);
+    symlinkSync(FULL_DISK, first.path);
+  };
+  first.node.crash();
+  full();
+  first.node.start();
   reach(world, nodes, 3);
-  assert.ok((await count(first.metrics.failures)) >= 2, 'one for each height');
+  assert.ok((await count(first.metrics.failures)) >= 3, 'it is tried at each height');
   assert.equal(await count(first.metrics.active), 0);
-  assert.equal(await reborn(first), 'other_tip', 'what was kept before is of a former height');
-  rmdirSync(`${first.path}.new`);
+  first.node.crash();
+  rmSync(first.path);
+  first.node.start();
+  reach(world, nodes, 1);
+  assert.equal(await count(first.metrics.active), 1);
+  world.run(300);
+  assert.equal(await reborn(first), null);
+});
+
+test('a journal that fails in the middle of a height is kept again at the next one, by the same life', async () => {
+  const { world, nodes, first } = running({ maxBytes: 40_000 });
+  // What cannot be made is the file that takes the place of one that has grown too large.
+  mkdirSync(`${first.path}.new`);
+  world.isolate(first.node, nodes[1]!.node);
+  assert.ok(world.run(300_000, () => readFileSync(first.path).length > 20_000));
+  world.run(5_000);
+  assert.equal(await count(first.metrics.active), 0);
+  assert.equal(await count(first.metrics.failures), 1, 'it is not tried with every input');
+  world.split(1);
   reach(world, nodes, 1);
   assert.equal(await count(first.metrics.active), 1);
   world.run(300);

@@ -5,7 +5,7 @@ import { type ConsensusMessage, consensusSignBytes, MESSAGE_VOTE } from '../../a
 import type { Evidence } from '../../actors/pocket/chain/evidence.ts';
 import { toHex } from '../../actors/pocket/chain/hex.ts';
 import { electionInput } from '../../actors/pocket/chain/sortition.ts';
-import type { Ask, Effect, Fact } from '../../actors/pocket/consensus/core/effect.ts';
+import type { Ask, Effect, Fact, Fetch } from '../../actors/pocket/consensus/core/effect.ts';
 import { isStale } from '../../actors/pocket/consensus/core/inbox.ts';
 import type { Input, TimerName } from '../../actors/pocket/consensus/core/input.ts';
 import type { Rules } from '../../actors/pocket/consensus/core/rules.ts';
@@ -43,7 +43,7 @@ export interface Surroundings {
   send(from: SimulatedNode, address: Uint8Array, message: ConsensusMessage): void;
   serviceTime_ms(kind: Ask['kind']): number;
   transactions(): Uint8Array[];
-  fetch(from: SimulatedNode, id: number, ask: Extract<Ask, { kind: 'fetchBlock' | 'fetchBlocks' }>): Input;
+  fetch(from: SimulatedNode, id: number, ask: Fetch): Input;
   committed(node: SimulatedNode): void;
 }
 
@@ -59,6 +59,13 @@ const SERVICE: Record<Ask['kind'], Service> = {
   tip: 'persistence',
   fetchBlock: 'network',
   fetchBlocks: 'network',
+  fetchMetadata: 'network',
+  fetchHeader: 'network',
+  fetchManifest: 'network',
+  fetchChunk: 'network',
+  restoreBegin: 'persistence',
+  restoreChunk: 'persistence',
+  restoreEnd: 'persistence',
 };
 
 /** One simulated validator: the real core, the real rules of the signer, and models of the other actors. */
@@ -210,6 +217,10 @@ export class SimulatedNode {
         return { kind: 'block', id, block: disk.find(ask.blockHash) };
       case 'tip':
         return { kind: 'tip', id, tip: disk.tip() };
+      case 'restoreBegin':
+      case 'restoreChunk':
+      case 'restoreEnd':
+        throw new Error('no node of the simulation has a snapshot');
       default:
         return this.#world.fetch(this, id, ask);
     }

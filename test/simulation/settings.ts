@@ -23,4 +23,5 @@ export const SETTINGS: WorldSettings = {
   resend_ms: 500,
   maxClockDrift_ms: 5_000,
   election: 'round_robin',
+  snapshotThreshold_blocks: 0,
 };

@@ -1,6 +1,6 @@
 import type { ConsensusMessage } from '../../actors/pocket/chain/consensus.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
-import type { Ask, Effect } from '../../actors/pocket/consensus/core/effect.ts';
+import type { Ask, Effect, Fetch } from '../../actors/pocket/consensus/core/effect.ts';
 import type { Input } from '../../actors/pocket/consensus/core/input.ts';
 import { CodedError } from '../../runtime/errors.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -145,12 +145,17 @@ export class World implements Surroundings {
     });
   }
 
-  fetch(from: SimulatedNode, id: number, ask: Extract<Ask, { kind: 'fetchBlock' | 'fetchBlocks' }>): Input {
+  fetch(from: SimulatedNode, id: number, ask: Fetch): Input {
     const to = this.nodes.find((node) => equalBytes(node.options.address, ask.from) && node.up);
     if (!to || !this.reaches(from, to) || this.chance(this.network.loss)) {
       throw new CodedError('PEER_UNREACHABLE', 'no answer');
     }
     if (ask.kind === 'fetchBlock') return { kind: 'block', id, block: to.disk.find(ask.blockHash) };
+    if (ask.kind === 'fetchMetadata') {
+      const { height: maxHeight, blockHash: tipHash } = to.disk.tip();
+      return { kind: 'metadata', id, metadata: { minHeight: 1n, maxHeight, tipHash, snapshots: [] } };
+    }
+    if (ask.kind !== 'fetchBlocks') throw new CodedError('PEER_UNREACHABLE', 'no snapshots here');
     const first = Number(ask.height) - 1;
     const blocks = to.disk.committed.slice(first, first + ask.count).map(({ bytes, commitQc }) => {
       const falsified = to.options.liar && this.chance(0.5);

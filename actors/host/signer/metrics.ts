@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** What the signer counts. */
 export interface SignerMetrics {
@@ -25,6 +25,35 @@ export function signerMetrics(registry: Registry): SignerMetrics {
       name: 'potoroo_signer_fsync_seconds',
       help: 'Time to make the safety record durable before a signature leaves; it bounds the speed of consensus',
       buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5],
+      registers: [registry],
+    }),
+  };
+}
+
+/** What a node counts whose signer is another process. */
+export interface RemoteMetrics {
+  readonly connected: Gauge;
+  readonly connects: Counter<'outcome'>;
+  readonly seconds: Histogram;
+}
+
+export function remoteSignerMetrics(registry: Registry): RemoteMetrics {
+  return {
+    connected: new Gauge({
+      name: 'potoroo_signer_remote_connected',
+      help: '1 while the remote signer is connected; while it is 0 this validator signs nothing',
+      registers: [registry],
+    }),
+    connects: new Counter({
+      name: 'potoroo_signer_remote_connects_total',
+      help: 'Attempts to reach the remote signer, by outcome (connected, failed)',
+      labelNames: ['outcome'],
+      registers: [registry],
+    }),
+    seconds: new Histogram({
+      name: 'potoroo_signer_remote_seconds',
+      help: 'Time from an ask to the answer of the remote signer, its fsync included; it bounds the speed of consensus',
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
       registers: [registry],
     }),
   };

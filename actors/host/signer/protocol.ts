@@ -25,9 +25,30 @@ export interface SafetyRecord {
   lockedQc: Uint8Array | null;
 }
 
+/** One of those who decide a height. */
+export interface Voter {
+  /** 20 bytes. */
+  address: Uint8Array;
+  /** 32 bytes. */
+  publicKey: Uint8Array;
+  /** What its vote weighs, as chain/validators.ts has it. */
+  power: bigint;
+}
+
+/** A committed header that changed who decides, with its proof. */
+export interface ShownHeader {
+  /** Canonical bytes of the header. */
+  header: Uint8Array;
+  /** Canonical bytes of its commit QC. */
+  commitQc: Uint8Array;
+  /** Who decides from the next height on: those of its `nextValSetHash`. */
+  validators: Voter[];
+}
+
 /**
  * The validator key and the safety rules. Asking again with the same request gives the same signature, so
- * whoever lost an answer repeats the ask.
+ * whoever lost an answer repeats the ask. Where the signer is another process, every ask may fail with
+ * SIGNER_UNREACHABLE while it is away: it passes, and the ask is repeated.
  */
 export const signerProtocol = defineProtocol('signer', {
   ask: {
@@ -38,7 +59,11 @@ export const signerProtocol = defineProtocol('signer', {
       [],
       ['publicKey', 'address'],
     ),
-    /** @throws SIGN_CONFLICT, SIGN_BEHIND, SIGN_LOCKED: the request breaks a safety rule; nothing was signed. */
+    /**
+     * Asks for a signature. Nothing was signed if it throws.
+     * @throws SIGN_CONFLICT, SIGN_BEHIND, SIGN_LOCKED, SIGN_BELOW_FLOOR: the request breaks a safety rule
+     * @throws SIGNER_RECORD_STALE: nothing will be signed until an operator has decided
+     */
     sign: question<SignRequest, { signature: Uint8Array }>(
       'consensus',
       5_000,
@@ -56,7 +81,28 @@ export const signerProtocol = defineProtocol('signer', {
       ['height', 'round', 'parentHash'],
       ['proof'],
     ),
+    /** What the signer remembers; consensus takes its lock from it. */
     record: question<object, SafetyRecord>('control', 5_000, [], ['height', 'round', 'step', 'prepareQc', 'lockedQc']),
+    /**
+     * Shows the signer a quorum certificate (canonical bytes) of the chain: the one of the tip at each start, those of
+     * blocks that were synced, and whatever else names this key. It looks for a vote of its own key that its record does
+     * not hold: then the record is an old copy or another signer uses the key, and from then on nothing is signed.
+     * A record that was just made takes from the first one where the chain is. Cheap where nothing is news: no signature
+     * is verified and nothing is written. May be repeated and shown in any order.
+     * @returns ok: false once the signer refuses to sign because of what it was shown, now or before
+     * @throws QC_*: the bytes are no certificate, or a fresh record was shown one that the validators did not sign
+     */
+    witness: question<{ qc: Uint8Array }, { ok: boolean }>('sync', 5_000, ['qc'], ['ok']),
+    /**
+     * Shows the signer a header that changed the set of validators (chain/light-client.ts), so that it can tell the
+     * certificates of the heights after it. All such headers are shown, in order; repeats, and headers that change
+     * nothing, are harmless. What is proven is kept over restarts; a signer that lost it begins at the genesis again.
+     * @returns from: first height of the newest set known: changes at this height or later are still to be shown
+     * @throws LIGHT_*, QC_*, HEADER_*, VALIDATORS_INVALID, SIGNER_VOTERS_FOREIGN: it does not follow; nothing is changed
+     */
+    trust: question<ShownHeader, { from: bigint }>('sync', 5_000, ['header', 'commitQc', 'validators'], ['from']),
+    /** Where the signer is with `trust`: what to show it first after a start. */
+    voters: question<object, { from: bigint }>('control', 5_000, [], ['from']),
     /** A consensus-stream certificate for this node's libp2p peer id (canonical bytes). */
     certify: question<{ peerId: string; expires_ms: number }, { certificate: Uint8Array }>(
       'control',
@@ -65,5 +111,6 @@ export const signerProtocol = defineProtocol('signer', {
       ['certificate'],
     ),
   },
+  records: [['address', 'publicKey', 'power']],
 });
 export type SignerProtocol = typeof signerProtocol;

@@ -179,5 +179,5 @@ test('whatever bytes two messages have, evidence is in order or there is none', 
     }),
     { numRuns: 2_000 },
   );
-  assert.ok(found > 10, `${found}`);
+  assert.ok(found > 0, 'no two of them contradicted each other');
 });

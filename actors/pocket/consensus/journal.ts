@@ -65,6 +65,7 @@ export class Journal {
       if (!past) return null;
       this.#sequence = past.inputs.length + 1;
       this.#write({ now_ms, number: 0, input: { kind: 'recovered' } });
+      if (!this.#isKept) return null;
       const outcome = recover(start, past, now_ms);
       if ('unfit' in outcome) return this.#discard(outcome.unfit, outcome.error);
       this.#resume(outcome.state, past);
@@ -76,7 +77,7 @@ export class Journal {
   append(s: State, input: Input, now_ms: number): void {
     if (!this.#isKept) return;
     this.#attempt(() => {
-      if (this.#file.length > this.#options.maxBytes / 2) this.#renew(s);
+      if (this.#file.length > this.#options.maxBytes / 2) this.#renew(s, (bytes) => this.#file.replace(bytes));
       if (this.#isKept) this.#write({ now_ms, number: s.nextNumber, input });
     });
   }
@@ -90,7 +91,8 @@ export class Journal {
       if (!s.isValidator || s.catchup) return this.#rest();
       if (this.#tipHash && equalBytes(this.#tipHash, s.tip.blockHash)) return;
       this.#tipHash = s.tip.blockHash;
-      this.#renew(s);
+      // Nothing has been said here yet that a death in between could make it forget.
+      this.#renew(s, (bytes) => this.#file.restart(bytes));
     });
   }
 
@@ -150,7 +152,7 @@ export class Journal {
   }
 
   /** Begins anew with the memory of this state, at a new height or in the middle of one. */
-  #renew(s: State) {
+  #renew(s: State, put: (bytes: Uint8Array) => void) {
     const { circumstances, maxBytes, metrics } = this.#options;
     const bytes = encodeHead({ circumstances, memory: memoryOf(s) });
     // It is renewed at half of its size: one that is nearly there from the start would be renewed all the time.
@@ -158,7 +160,7 @@ export class Journal {
       this.#discard('too_large');
       return;
     }
-    this.#file.replace(bytes);
+    put(bytes);
     this.#sequence = 1;
     metrics.active.set(1);
     metrics.records.inc();

@@ -1,22 +1,32 @@
 import { CodedError } from '../../../../runtime/errors.ts';
 import { sha256 } from '../../../../wasm/hash.ts';
 import { equalBytes } from '../../../pocket/chain/hex.ts';
+import type { Binding } from './binding.ts';
+import { COMPLETE, type Guard } from './guard.ts';
 import type { SafetyState, SignedMessage } from './rules.ts';
 
 /**
  * A copy of the record on disk, big-endian:
  * magic 8, version u16, sequence u64, payload length u32, payload, SHA-256 of all before it.
  * Payload: address 20, network id (u16 length), height u64, round u32, step u8, count u8 and as many times
- * {type u8, step u8, digest 32, signature 64}, prepareQC and lockedQC (u32 length, all ones for none).
+ * {type u8, step u8, digest 32, signature 64}, prepareQC and lockedQC (u32 length, all ones for none); since version 2
+ * also machine 32 (zeros for none), inode u64, floor u64, fresh u8, stale u8 and, if 1, its height u64 and round u32.
  */
 const MAGIC = new TextEncoder().encode('POTSIGNR');
-const VERSION = 1;
+const VERSION = 2;
+/** Without binding and guard: read, never written. */
+const UNBOUND_VERSION = 1;
 /** What stands before the payload. */
 export const PREFIX_BYTES = 22;
 const CHECKSUM_BYTES = 32;
 const ADDRESS_BYTES = 20;
 const SIGNED_BYTES = 98;
 const MAX_SIGNED = 10;
+const MACHINE_BYTES = 32;
+const NO_MACHINE = new Uint8Array(MACHINE_BYTES);
+/** Machine, inode, floor, fresh, stale. */
+const TAIL_BYTES = MACHINE_BYTES + 8 + 8 + 1 + 1;
+const SIGHTING_BYTES = 12;
 const NONE = 0xffffffff;
 
 /** Room for one copy: two QCs of the largest validator set (1,000 signatures of about 115 bytes each). */
@@ -28,18 +38,26 @@ export interface RecordOwner {
   readonly networkId: string;
 }
 
-export interface StoredRecord {
+/** What of a record changes as the signer works. */
+export interface RecordContent {
+  readonly state: SafetyState;
+  readonly guard: Guard;
+}
+
+export interface StoredRecord extends RecordContent {
   readonly sequence: bigint;
   readonly owner: RecordOwner;
-  readonly state: SafetyState;
+  /** Where it lives; null in a record of version 1, which is bound when it is opened. */
+  readonly binding: Binding | null;
 }
 
 /** @throws CodedError SIGNER_RECORD_TOO_LARGE */
-export function encodeRecord(record: StoredRecord): Uint8Array {
-  const { owner, state } = record;
+export function encodeRecord(record: StoredRecord & { readonly binding: Binding }): Uint8Array {
+  const { owner, state, binding, guard } = record;
   const network = new TextEncoder().encode(owner.networkId);
   const variable = network.length + (state.prepareQc?.length ?? 0) + (state.lockedQc?.length ?? 0);
-  const payload = ADDRESS_BYTES + 2 + 8 + 4 + 1 + 1 + state.signed.length * SIGNED_BYTES + 8 + variable;
+  const tail = TAIL_BYTES + (guard.stale === null ? 0 : SIGHTING_BYTES);
+  const payload = ADDRESS_BYTES + 2 + 8 + 4 + 1 + 1 + state.signed.length * SIGNED_BYTES + 8 + variable + tail;
   const size = PREFIX_BYTES + payload + CHECKSUM_BYTES;
   if (size > SLOT_BYTES) {
     throw new CodedError(
@@ -54,6 +72,12 @@ export function encodeRecord(record: StoredRecord): Uint8Array {
   out.u64(state.height).u32(state.round).u8(state.step).u8(state.signed.length);
   for (const one of state.signed) out.u8(one.type).u8(one.step).bytes(one.digest).bytes(one.signature);
   out.optional(state.prepareQc).optional(state.lockedQc);
+  out.bytes(binding.machine ?? NO_MACHINE).u64(binding.inode);
+  out
+    .u64(guard.floor)
+    .u8(guard.fresh ? 1 : 0)
+    .u8(guard.stale === null ? 0 : 1);
+  if (guard.stale !== null) out.u64(guard.stale.height).u32(guard.stale.round);
   out.bytes(sha256(out.written()));
   return out.written();
 }
@@ -62,7 +86,8 @@ export function encodeRecord(record: StoredRecord): Uint8Array {
 export function decodeRecord(slot: Uint8Array): StoredRecord | null {
   const input = new Reader(slot);
   if (slot.length < PREFIX_BYTES + CHECKSUM_BYTES || !equalBytes(input.bytes(MAGIC.length), MAGIC)) return null;
-  if (input.u16() !== VERSION) return null;
+  const version = input.u16();
+  if (version !== VERSION && version !== UNBOUND_VERSION) return null;
   const sequence = input.u64();
   const end = PREFIX_BYTES + input.u32();
   if (end + CHECKSUM_BYTES > slot.length) return null;
@@ -74,7 +99,21 @@ export function decodeRecord(slot: Uint8Array): StoredRecord | null {
   const step = input.u8();
   const signed = readSigned(input);
   const state = { height, round, step, signed, prepareQc: input.optional(), lockedQc: input.optional() };
-  return { sequence, owner: { address, networkId }, state };
+  const known = { sequence, owner: { address, networkId }, state };
+  if (version === UNBOUND_VERSION) return { ...known, binding: null, guard: COMPLETE };
+  return { ...known, binding: readBinding(input), guard: readGuard(input) };
+}
+
+function readBinding(input: Reader): Binding {
+  const machine = input.bytes(MACHINE_BYTES);
+  return { machine: equalBytes(machine, NO_MACHINE) ? null : machine, inode: input.u64() };
+}
+
+function readGuard(input: Reader): Guard {
+  const floor = input.u64();
+  const fresh = input.u8() === 1;
+  const stale = input.u8() === 1 ? { height: input.u64(), round: input.u32() } : null;
+  return { floor, fresh, stale };
 }
 
 /** The sequence number that a slot's prefix claims, unproven; null if it is no prefix. */

@@ -4,13 +4,9 @@ import {
   MESSAGE_PROPOSE,
   MESSAGE_VOTE,
   type QuorumCertificate,
-  STEP_COMMIT,
   STEP_DECIDE,
   STEP_NEWROUND,
-  STEP_PRECOMMIT,
-  STEP_PREPARE,
 } from '../../../pocket/chain/consensus.ts';
-import { equalBytes } from '../../../pocket/chain/hex.ts';
 import type { SignRequest } from '../protocol.ts';
 
 /** Widths of the fields on the wire: uint64 and uint32. */
@@ -18,23 +14,17 @@ const MAX_HEIGHT = 2n ** 64n - 1n;
 const MAX_ROUND = 2 ** 32 - 1;
 const HASH_BYTES = 32;
 
-/** The step whose QC a proposal or vote of a step is justified by. */
-const JUSTIFIED_BY = new Map([
-  [STEP_PRECOMMIT, STEP_PREPARE],
-  [STEP_COMMIT, STEP_PRECOMMIT],
-  [STEP_DECIDE, STEP_COMMIT],
-]);
-
 /** A request whose form is right, with its QC decoded. */
 export interface CheckedRequest extends SignRequest {
   readonly justifyQc: QuorumCertificate | null;
 }
 
-function invalid(reason: string): CodedError {
+/** The refusal of what is no message that may be signed. */
+export function invalid(reason: string): CodedError {
   return new CodedError('SIGN_INVALID', `The signer refuses the request: ${reason}. This is a bug in the asker.`);
 }
 
-/** Checks everything about a request that does not depend on what was signed before. */
+/** Checks the form of a request, which depends neither on what was signed before nor on the rules. @throws SIGN_INVALID, QC_* */
 export function checkRequest(request: SignRequest): CheckedRequest {
   const { type, height, round, step, blockHash, justify } = request;
   if (type !== MESSAGE_PROPOSE && type !== MESSAGE_VOTE) throw invalid('its type is neither proposal nor vote');
@@ -49,7 +39,6 @@ export function checkRequest(request: SignRequest): CheckedRequest {
   // A copy: the record keeps it, and would keep the whole message that it came in.
   const qc = justify === null ? null : Uint8Array.from(justify);
   const justifyQc = qc === null ? null : decodeQc(qc);
-  checkJustify(request, justifyQc);
   return { type, height, round, step, blockHash, justify: qc, justifyQc };
 }
 
@@ -59,17 +48,4 @@ function checkBlockHash(step: number, blockHash: Uint8Array | null): void {
   } else if (!(blockHash instanceof Uint8Array) || blockHash.length !== HASH_BYTES) {
     throw invalid('the block hash is not 32 bytes');
   }
-}
-
-function checkJustify(request: SignRequest, qc: QuorumCertificate | null): void {
-  const wanted = JUSTIFIED_BY.get(request.step);
-  if (wanted === undefined) return;
-  if (qc === null) throw invalid('the QC of the step before is missing');
-  const fits =
-    qc.step === wanted &&
-    qc.height === request.height &&
-    qc.round === request.round &&
-    request.blockHash !== null &&
-    equalBytes(qc.blockHash, request.blockHash);
-  if (!fits) throw invalid('the QC is not the one of the step before for this block and view');
 }

@@ -17,11 +17,15 @@ import {
 } from '../../../pocket/chain/consensus.ts';
 import { equalBytes, toHex } from '../../../pocket/chain/hex.ts';
 import type { SignRequest } from '../protocol.ts';
-import { decodeRecord, encodeRecord } from './record.ts';
+import { COMPLETE } from './guard.ts';
+import { decodeRecord, encodeRecord, type RecordContent } from './record.ts';
 import { checkRequest } from './request.ts';
 import { decide, type SafetyState, UNSIGNED_STATE } from './rules.ts';
 
 const owner = { address: new Uint8Array(20).fill(1), networkId: 'test' };
+const binding = { machine: null, inode: 7n };
+const encode = (sequence: bigint, state: SafetyState, rest: Partial<RecordContent> = {}) =>
+  encodeRecord({ sequence, owner, binding, guard: COMPLETE, state, ...rest });
 const blocks = [1, 2, 3].map((n) => new Uint8Array(32).fill(n));
 const [A, B] = blocks as [Uint8Array, Uint8Array];
 
@@ -49,7 +53,7 @@ class Machine {
 
   crash(): void {
     this.#sequence += 1n;
-    const read = decodeRecord(encodeRecord({ sequence: this.#sequence, owner, state: this.state }));
+    const read = decodeRecord(encode(this.#sequence, this.state));
     assert.ok(read !== null);
     this.state = read.state;
   }
@@ -263,17 +267,31 @@ test('three honest signers and a liar never decide two blocks of one height, wha
 test('a record is read back as it was written, and nothing else is a record', () => {
   const m = new Machine();
   m.sign(at(7n, 3, STEP_COMMIT, MESSAGE_VOTE, { justify: qc(7n, 3, STEP_PRECOMMIT, A) }));
-  const bytes = encodeRecord({ sequence: 5n, owner, state: m.state });
+  const bytes = encode(5n, m.state);
   const read = decodeRecord(bytes);
-  assert.deepEqual(read?.state, m.state);
-  assert.equal(read?.sequence, 5n);
+  assert.deepEqual(read, { sequence: 5n, owner, binding, guard: COMPLETE, state: m.state });
   for (let i = 0; i < bytes.length; i++) {
     const damaged = bytes.slice();
     damaged[i] = damaged[i]! ^ 1;
     assert.equal(decodeRecord(damaged), null);
     assert.equal(decodeRecord(bytes.subarray(0, i)), null);
   }
-  assert.ok(equalBytes(bytes, encodeRecord({ sequence: 5n, owner, state: m.state })));
+  assert.ok(equalBytes(bytes, encode(5n, m.state)));
   const huge = { ...m.state, prepareQc: new Uint8Array(300_000) };
-  assert.throws(() => encodeRecord({ sequence: 5n, owner, state: huge }), refused('SIGNER_RECORD_TOO_LARGE'));
+  assert.throws(() => encode(5n, huge), refused('SIGNER_RECORD_TOO_LARGE'));
+});
+
+test('place and guard are in the record, too', () => {
+  const machine = new Uint8Array(32).fill(3);
+  const guard = { floor: 9n, fresh: true, stale: { height: 2n ** 60n, round: 4 } };
+  const bytes = encodeRecord({
+    sequence: 1n,
+    owner,
+    binding: { machine, inode: 2n ** 63n },
+    state: UNSIGNED_STATE,
+    guard,
+  });
+  const read = decodeRecord(bytes);
+  assert.deepEqual(read?.binding, { machine, inode: 2n ** 63n });
+  assert.deepEqual(read?.guard, guard);
 });

@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { hasCode } from '../../../../runtime/errors.ts';
+import { sha256 } from '../../../../wasm/hash.ts';
+import { copyEvidence, machineDigest } from '../core/binding.ts';
+import { COMPLETE } from '../core/guard.ts';
 import { SLOT_BYTES } from '../core/record.ts';
 import type { SafetyState } from '../core/rules.ts';
 import { RecordFile } from './record-file.ts';
@@ -32,7 +44,7 @@ test('what was written is there after a restart', () => {
   assert.equal(created, true);
   assert.equal(file.state.height, 0n);
   assert.equal(statSync(path).mode & 0o777, 0o600);
-  for (let h = 1n; h <= 5n; h++) file.write(state(h));
+  for (let h = 1n; h <= 5n; h++) file.write({ state: state(h) });
   file.close();
   const again = RecordFile.open(path, owner);
   assert.equal(again.created, false);
@@ -43,8 +55,8 @@ test('what was written is there after a restart', () => {
 test('a torn write leaves the record before it, and the next write goes through', () => {
   const path = join(directory, 'torn');
   const file = open(path);
-  file.write(state(1n));
-  file.write(state(2n));
+  file.write({ state: state(1n) });
+  file.write({ state: state(2n) });
   file.close();
   // Sequence 2 lies in slot 0. Its prefix arrived, its payload did not.
   const bytes = readFileSync(path);
@@ -52,8 +64,8 @@ test('a torn write leaves the record before it, and the next write goes through'
   writeFileSync(path, bytes);
   const restored = open(path);
   assert.equal(restored.state.height, 1n);
-  restored.write(state(3n));
-  restored.write(state(4n));
+  restored.write({ state: state(3n) });
+  restored.write({ state: state(4n) });
   restored.close();
   const last = open(path);
   assert.equal(last.state.height, 4n);
@@ -63,7 +75,7 @@ test('a torn write leaves the record before it, and the next write goes through'
 test('two damaged copies, or a file cut short, are never taken for a new record', () => {
   const path = join(directory, 'corrupt');
   const file = open(path);
-  file.write(state(1n));
+  file.write({ state: state(1n) });
   file.close();
   const bytes = readFileSync(path);
   bytes[40] = bytes[40]! ^ 1;
@@ -87,16 +99,113 @@ test('the record of another key or network is refused', () => {
 test('a write by somebody else stops this signer', () => {
   const path = join(directory, 'shared');
   const file = open(path);
-  file.write(state(1n));
+  file.write({ state: state(1n) });
   const copy = join(directory, 'copy');
   writeFileSync(copy, readFileSync(path));
-  const other = open(copy);
-  other.write(state(2n));
+  const { file: other } = RecordFile.open(copy, owner, 'take');
+  other.write({ state: state(2n) });
   other.close();
   writeFileSync(path, readFileSync(copy));
-  assert.throws(() => file.write(state(2n)), refused('SIGNER_RECORD_CHANGED'));
-  assert.throws(() => file.write(state(3n)), refused('SIGNER_RECORD_IO'));
+  assert.throws(() => file.write({ state: state(2n) }), refused('SIGNER_RECORD_CHANGED'));
+  assert.throws(() => file.write({ state: state(3n) }), refused('SIGNER_RECORD_IO'));
   file.close();
+});
+
+test('a copy is refused, and so is the copy that took the place of the original; a home that is renamed is not', () => {
+  const home = join(directory, 'home');
+  mkdirSync(home);
+  const path = join(home, 'record');
+  const file = open(path);
+  file.write({ state: state(8n) });
+  file.close();
+
+  const copy = join(home, 'copy');
+  copyFileSync(path, copy);
+  assert.throws(() => open(copy), refused('SIGNER_RECORD_COPIED'));
+  assert.equal(RecordFile.look(copy)?.copied, 'file');
+  assert.equal(RecordFile.look(path)?.copied, null);
+
+  renameSync(home, join(directory, 'renamed'));
+  const renamed = open(join(directory, 'renamed', 'record'));
+  assert.equal(renamed.state.height, 8n);
+  renamed.close();
+
+  renameSync(join(directory, 'renamed', 'copy'), join(directory, 'renamed', 'record'));
+  assert.throws(() => open(join(directory, 'renamed', 'record')), refused('SIGNER_RECORD_COPIED'));
+});
+
+test('a copy that an operator takes is bound to its new place by the next write', () => {
+  const path = join(directory, 'taken-from');
+  open(path).close();
+  const copy = join(directory, 'taken');
+  copyFileSync(path, copy);
+  RecordFile.open(copy, owner, 'take').file.close();
+  assert.throws(() => open(copy), refused('SIGNER_RECORD_COPIED'), 'only looked at');
+  const { file } = RecordFile.open(copy, owner, 'take');
+  file.write({ guard: COMPLETE });
+  file.close();
+  open(copy).close();
+});
+
+test('the machine counts where both are known, the file always', () => {
+  const [here, there] = [machineDigest('a\n'), machineDigest('b\n')];
+  const at = (machine: Uint8Array | null, inode = 1n) => ({ machine, inode });
+  assert.equal(machineDigest('\n'), null);
+  assert.equal(copyEvidence(at(here), at(machineDigest('a'))), null);
+  assert.equal(copyEvidence(at(here), at(there)), 'machine');
+  assert.equal(copyEvidence(at(here), at(null)), null);
+  assert.equal(copyEvidence(at(null), at(here)), null);
+  assert.equal(copyEvidence(at(here), at(here, 2n)), 'file');
+});
+
+/** The bytes of a record as the version before wrote them: no place, no guard. */
+function unbound(path: string): Uint8Array {
+  const bytes = new Uint8Array(readFileSync(path));
+  const tail_bytes = 50;
+  for (const start of [0, SLOT_BYTES]) {
+    const slot = bytes.subarray(start, start + SLOT_BYTES);
+    const view = new DataView(slot.buffer, slot.byteOffset);
+    if (view.getUint16(8) === 0) continue;
+    view.setUint16(8, 1);
+    view.setUint32(18, view.getUint32(18) - tail_bytes);
+    const end = 22 + view.getUint32(18);
+    slot.set(sha256(slot.subarray(0, end)), end);
+    slot.fill(0, end + 32);
+  }
+  return bytes;
+}
+
+test('a record of the version before is bound where it is found, in both slots', () => {
+  const path = join(directory, 'old');
+  const file = open(path);
+  file.write({ state: state(1n) });
+  file.write({ state: state(2n) });
+  file.close();
+  writeFileSync(path, unbound(path));
+  const { file: adopted, ...how } = RecordFile.open(path, owner);
+  assert.deepEqual(how, { created: false, adopted: true });
+  assert.deepEqual(adopted.state, state(2n));
+  assert.deepEqual(adopted.guard, COMPLETE);
+  adopted.close();
+  const bytes = readFileSync(path);
+  for (const start of [0, SLOT_BYTES]) assert.equal(bytes.readUInt16BE(start + 8), 2);
+  assert.equal(RecordFile.open(path, owner).adopted, false);
+  const copy = join(directory, 'old-copy');
+  copyFileSync(path, copy);
+  assert.throws(() => open(copy), refused('SIGNER_RECORD_COPIED'));
+});
+
+test('a new record knows that it may not know all; the guard survives a restart', () => {
+  const path = join(directory, 'guarded');
+  const file = open(path);
+  assert.deepEqual(file.guard, { floor: 0n, fresh: true, stale: null });
+  const guard = { floor: 7n, fresh: false, stale: { height: 9n, round: 1 } };
+  file.write({ guard });
+  file.write({ state: state(1n) });
+  file.close();
+  const again = open(path);
+  assert.deepEqual(again.guard, guard);
+  again.close();
 });
 
 test('a living process keeps others out; a dead one does not', async () => {

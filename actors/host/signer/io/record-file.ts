@@ -12,10 +12,13 @@ import {
 import { dirname } from 'node:path';
 import { CodedError, toErrorRecord } from '../../../../runtime/errors.ts';
 import { equalBytes, toHex } from '../../../pocket/chain/hex.ts';
+import { type Binding, checkBinding, copyEvidence } from '../core/binding.ts';
+import { COMPLETE, FRESH, type Guard } from '../core/guard.ts';
 import {
   decodeRecord,
   encodeRecord,
   PREFIX_BYTES,
+  type RecordContent,
   type RecordOwner,
   SLOT_BYTES,
   type StoredRecord,
@@ -23,34 +26,59 @@ import {
 } from '../core/record.ts';
 import { type SafetyState, UNSIGNED_STATE } from '../core/rules.ts';
 import { takeLock } from './lock-file.ts';
+import { thisMachine } from './machine.ts';
 
 const SLOTS = 2n;
 
+/** What is done with a record that lives elsewhere than it was bound to: only an operator's command takes it. */
+export type CopyPolicy = 'refuse' | 'take';
+
+/** A record, opened for signing. */
+export interface OpenedRecord {
+  readonly file: RecordFile;
+  /** There was none. */
+  readonly created: boolean;
+  /** It was of a version that is not bound to its place, and is now. */
+  readonly adopted: boolean;
+}
+
+/** A record as it is found, without its lock: whoever signs may be writing to it. */
+export interface FoundRecord {
+  readonly stored: StoredRecord;
+  /** What shows that it is a copy; null for an original, and for one that is not bound yet. */
+  readonly copied: 'machine' | 'file' | null;
+}
+
 /**
- * The safety record on disk: one file, two slots written in turn, so that a torn write leaves the other one.
+ * The safety record on disk: one file, two slots written in turn, so that a torn write leaves the other one. It is
+ * written in place, so its inode stays, and tells the original from a copy.
  * All calls are synchronous: this thread has nothing better to do while a signature waits for the disk.
  */
 export class RecordFile {
   readonly #fd: number;
   readonly #owner: RecordOwner;
+  readonly #binding: Binding;
   readonly #unlock: () => void;
   #sequence: bigint;
-  #state: SafetyState;
+  #content: RecordContent;
   #failed = false;
 
-  private constructor(fd: number, owner: RecordOwner, stored: StoredRecord, unlock: () => void) {
+  private constructor(fd: number, owner: RecordOwner, here: Binding, stored: StoredRecord, unlock: () => void) {
     this.#fd = fd;
     this.#owner = owner;
+    this.#binding = here;
     this.#sequence = stored.sequence;
-    this.#state = stored.state;
+    this.#content = stored;
     this.#unlock = unlock;
   }
 
   /**
    * Opens the record, or creates it where there is none.
-   * @throws CodedError SIGNER_RECORD_LOCKED, SIGNER_RECORD_CORRUPT, SIGNER_RECORD_FOREIGN, SIGNER_RECORD_IO
+   * @param copies what to do with a record that was copied; one that is taken is bound to its new place by the next write
+   * @throws CodedError SIGNER_RECORD_LOCKED, SIGNER_RECORD_CORRUPT, SIGNER_RECORD_FOREIGN, SIGNER_RECORD_COPIED,
+   * SIGNER_RECORD_IO
    */
-  static open(path: string, owner: RecordOwner): { file: RecordFile; created: boolean } {
+  static open(path: string, owner: RecordOwner, copies: CopyPolicy = 'refuse'): OpenedRecord {
     const unlock = guarded(path, () => takeLock(`${path}.lock`));
     let fd: number | undefined;
     try {
@@ -60,7 +88,12 @@ export class RecordFile {
       const stored = guarded(path, () => readNewest(opened));
       if (stored === null) throw corruptError(path);
       checkOwner(path, stored.owner, owner);
-      return { file: new RecordFile(opened, owner, stored, unlock), created };
+      const here = guarded(path, () => placeOf(opened));
+      if (stored.binding !== null && copies === 'refuse') checkBinding(path, stored.binding, here);
+      const file = new RecordFile(opened, owner, here, stored, unlock);
+      const adopted = stored.binding === null;
+      if (adopted) file.#adopt();
+      return { file, created, adopted };
     } catch (error) {
       if (fd !== undefined) closeSync(fd);
       unlock();
@@ -68,19 +101,40 @@ export class RecordFile {
     }
   }
 
+  /** Looks at a record that may be in use; null where there is none. @throws CodedError SIGNER_RECORD_CORRUPT, SIGNER_RECORD_IO */
+  static look(path: string): FoundRecord | null {
+    if (!existsSync(path)) return null;
+    return guarded(path, () => {
+      const fd = openSync(path, 'r');
+      try {
+        const stored = readNewest(fd);
+        if (stored === null) throw corruptError(path);
+        const { binding } = stored;
+        return { stored, copied: binding === null ? null : copyEvidence(binding, placeOf(fd)) };
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+
   get state(): SafetyState {
-    return this.#state;
+    return this.#content.state;
+  }
+
+  get guard(): Guard {
+    return this.#content.guard;
   }
 
   /**
-   * Makes a state durable. After a failure nothing can be said about what is on the disk, so every later call
-   * fails too, until the record is opened again.
+   * Makes a state, a guard or both durable. After a failure nothing can be said about what is on the disk, so every
+   * later call fails too, until the record is opened again.
    * @throws CodedError SIGNER_RECORD_TOO_LARGE (harmless), SIGNER_RECORD_CHANGED, SIGNER_RECORD_IO
    */
-  write(state: SafetyState): void {
+  write(change: Partial<RecordContent>): void {
     if (this.#failed) throw ioError('an earlier write failed');
     const sequence = this.#sequence + 1n;
-    const bytes = encodeRecord({ sequence, owner: this.#owner, state });
+    const { state, guard } = { ...this.#content, ...change };
+    const bytes = encodeRecord({ sequence, owner: this.#owner, binding: this.#binding, state, guard });
     try {
       this.#checkAlone();
       writeAll(this.#fd, bytes, this.#slot(sequence) * SLOT_BYTES);
@@ -90,7 +144,12 @@ export class RecordFile {
       throw error instanceof CodedError ? error : ioError(toErrorRecord(error).message, error);
     }
     this.#sequence = sequence;
-    this.#state = state;
+    this.#content = { state, guard };
+  }
+
+  /** Both slots: a version of this software that knows only the old format must find none, rather than an older one. */
+  #adopt(): void {
+    for (let slot = 0n; slot < SLOTS; slot++) this.write({ guard: COMPLETE });
   }
 
   close(): void {
@@ -123,7 +182,8 @@ function createIfAbsent(path: string, owner: RecordOwner): boolean {
   const fd = openSync(temporary, 'w', 0o600);
   try {
     const bytes = new Uint8Array(SLOT_BYTES * Number(SLOTS));
-    bytes.set(encodeRecord({ sequence: 0n, owner, state: UNSIGNED_STATE }));
+    const content = { state: UNSIGNED_STATE, guard: FRESH };
+    bytes.set(encodeRecord({ sequence: 0n, owner, binding: placeOf(fd), ...content }));
     writeAll(fd, bytes, 0);
     fsyncSync(fd);
   } finally {
@@ -137,6 +197,11 @@ function createIfAbsent(path: string, owner: RecordOwner): boolean {
     closeSync(directory);
   }
   return true;
+}
+
+/** Where an open record lives. A file keeps its inode when it is renamed. */
+function placeOf(fd: number): Binding {
+  return { machine: thisMachine(), inode: fstatSync(fd, { bigint: true }).ino };
 }
 
 function readNewest(fd: number): StoredRecord | null {
@@ -174,7 +239,7 @@ function checkOwner(path: string, found: RecordOwner, wanted: RecordOwner): void
 function corruptError(path: string): CodedError {
   return new CodedError(
     'SIGNER_RECORD_CORRUPT',
-    `Both copies in ${path} are damaged, so it is unknown what this key has signed. Check the disk, and either retire this validator key, or, if you know that no block was signed with it since a backup of this very file, restore that backup. Do not delete the file.`,
+    `Both copies in ${path} are damaged, so it is unknown what this key has signed. Check the disk, and either retire this validator key, or, if you know that no block was signed with it since a backup of this very file, restore that backup and run \`potoroo signer accept\`. Do not delete the file.`,
     { path },
   );
 }

@@ -1,7 +1,7 @@
 import { blockHash, decodeBlock } from '../../chain/block.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import type { Validator } from '../../chain/validators.ts';
-import { ask, asking, forget, type KnownBlock, known, mayAsk, report, type State } from './state.ts';
+import { ask, asking, emit, forget, type KnownBlock, known, mayAsk, type State } from './state.ts';
 
 /** Blocks of one height in memory. A view adds one; those in use stay, the others can be loaded again. */
 const MAX_BLOCKS = 8;
@@ -68,7 +68,7 @@ export function searched(s: State, question: { kind: 'load' | 'fetchBlock' }, by
     search.loaded = true;
     return;
   }
-  if (bytes) report(s, { fact: 'badPeer', address: toHex(source(s)), reason: 'other_block' });
+  if (bytes) emit(s, { kind: 'accuse', address: source(s), reason: 'other_block' });
   search.asked += 1;
   nextSource(s);
 }

@@ -45,6 +45,15 @@ test('a replaced file has the new content alone, and grows from there', () => {
   file.close();
 });
 
+test('a file that is restarted has the new content alone', () => {
+  const file = JournalFile.open(join(folder, 'restarted'));
+  file.append(bytes('a long former content'));
+  file.restart(bytes('new'));
+  assert.equal(text('restarted'), 'new');
+  assert.equal(file.length, 3);
+  file.close();
+});
+
 test('a life that died while it replaced the file leaves the former content, and its rest is overwritten', () => {
   writeFileSync(join(folder, 'died'), 'former');
   writeFileSync(join(folder, 'died.new'), 'half of the ne');

@@ -1,4 +1,5 @@
-import { FRAME_HEADER_BYTES, FRAME_MESSAGES, writeFrameHeader } from './frame.ts';
+import { FRAME_HEADER_BYTES, writeFrameHeader } from '../../../../net/frame.ts';
+import { FRAME_MESSAGES } from './frame-kinds.ts';
 import { LENGTH_BYTES, listBytes, writeList } from './list.ts';
 
 /**

@@ -1,9 +1,9 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import type { Logger } from 'pino';
+import { backoff_ms } from '../../../../net/backoff.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import type { Random } from '../../../../runtime/random.ts';
-import { backoff_ms } from '../core/backoff.ts';
 import { type Host, NEGOTIATION_TIMEOUT_ms } from './libp2p-host.ts';
 import type { P2pMetrics } from './metrics.ts';
 

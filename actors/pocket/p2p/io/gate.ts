@@ -1,4 +1,4 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import type { ConnectionGater, MultiaddrConnection } from '@libp2p/interface';
 
 /**

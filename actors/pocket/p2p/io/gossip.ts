@@ -1,9 +1,9 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import { TopicValidatorResult } from '@libp2p/gossipsub';
+import { RateLimiter } from '../../../../net/rate.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { type Batch, Batcher, batchLimits } from '../core/batcher.ts';
 import { decodeList } from '../core/list.ts';
-import { RateLimiter } from '../core/rate.ts';
 import type { Offence } from '../core/score.ts';
 import type { Host } from './libp2p-host.ts';
 import type { P2pMetrics } from './metrics.ts';

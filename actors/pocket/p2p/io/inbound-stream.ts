@@ -1,12 +1,13 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import type { Stream } from '@libp2p/interface';
+import { encodeFrame, type Frame } from '../../../../net/frame.ts';
+import { FramedStream } from '../../../../net/framed-stream.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
-import { encodeFrame, FRAME_HELLO, FRAME_MESSAGES, FRAME_VERDICT, type Frame } from '../core/frame.ts';
+import { FRAME_HELLO, FRAME_MESSAGES, FRAME_VERDICT } from '../core/frame-kinds.ts';
 import { encodeVerdict, type Judgement, MAX_HANDSHAKE_BYTES } from '../core/handshake.ts';
 import { decodeList } from '../core/list.ts';
 import { MAX_FRAME_MESSAGES } from '../core/outbox.ts';
 import type { Offence } from '../core/score.ts';
-import { FramedStream } from './framed-stream.ts';
 
 /** The hello is the first thing on a stream that was opened for it. */
 const HELLO_TIMEOUT_ms = 5_000;

@@ -1,4 +1,4 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import { createHash } from 'node:crypto';
 import { type GossipSub, gossipsub, StrictNoSign } from '@libp2p/gossipsub';
 import { type Identify, identify } from '@libp2p/identify';
@@ -7,7 +7,7 @@ import { noise } from '@libp2p/noise';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
-import { CodedError } from '../../../../runtime/errors.ts';
+import { listenError } from '../../../../net/listen-error.ts';
 import type { P2pConfig } from '../config.ts';
 
 export type Host = Libp2p<{ identify: Identify; pubsub: GossipSub }>;
@@ -46,7 +46,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     return host;
   } catch (error) {
     await host.stop();
-    throw listenError(options.config.listen, error);
+    throw listenError(options.config.listen, 'p2p.listen', error);
   }
 }
 
@@ -93,24 +93,4 @@ function createHost({ config, key, gate, topic, maxBatchBytes }: HostOptions): P
       }),
     },
   });
-}
-
-function listenError(listen: readonly string[], error: unknown): CodedError {
-  const text = (error as Error).message;
-  const busy = /EADDRINUSE[^\n]*?:(\d+)\s*$/m.exec(text);
-  if (busy !== null) {
-    const port = Number(busy[1]);
-    return new CodedError(
-      'PORT_BUSY',
-      `port ${port} is in use: stop the process that listens on it, or change p2p.listen (${listen.join(', ')})`,
-      { port, key: 'p2p.listen' },
-      { cause: error },
-    );
-  }
-  return new CodedError(
-    'LISTEN_FAILED',
-    `cannot listen on ${listen.join(', ')} (p2p.listen): ${text}`,
-    { key: 'p2p.listen' },
-    { cause: error },
-  );
 }

@@ -1,13 +1,14 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import type { Connection } from '@libp2p/interface';
+import { backoff_ms } from '../../../../net/backoff.ts';
+import { encodeFrame, type Frame } from '../../../../net/frame.ts';
+import { FramedStream } from '../../../../net/framed-stream.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import type { Random } from '../../../../runtime/random.ts';
-import { backoff_ms } from '../core/backoff.ts';
-import { encodeFrame, FRAME_HELLO, FRAME_VERDICT, type Frame } from '../core/frame.ts';
+import { FRAME_HELLO, FRAME_VERDICT } from '../core/frame-kinds.ts';
 import { decodeVerdict, MAX_HANDSHAKE_BYTES, type Verdict } from '../core/handshake.ts';
 import { Outbox, type OutboxLimits } from '../core/outbox.ts';
 import type { Offence } from '../core/score.ts';
-import { FramedStream } from './framed-stream.ts';
 import { NEGOTIATION_TIMEOUT_ms } from './libp2p-host.ts';
 
 export const CONSENSUS_PROTOCOL = '/potoroo/consensus/1.0.0';

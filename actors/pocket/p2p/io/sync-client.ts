@@ -1,11 +1,12 @@
-import './promise-with-resolvers.ts';
+import '../../../../net/promise-with-resolvers.ts';
 import type { Connection } from '@libp2p/interface';
+import { encodeFrame } from '../../../../net/frame.ts';
+import { FramedStream } from '../../../../net/framed-stream.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { CodedError, hasCode } from '../../../../runtime/errors.ts';
 import { MAX_SYNC_RESPONSE_BYTES } from '../../chain/sync.ts';
-import { encodeFrame, FRAME_SYNC } from '../core/frame.ts';
+import { FRAME_SYNC } from '../core/frame-kinds.ts';
 import { decodeAnswer } from '../core/sync-answer.ts';
-import { FramedStream } from './framed-stream.ts';
 import type { P2pMetrics } from './metrics.ts';
 
 export const SYNC_PROTOCOL = '/potoroo/sync/1.0.0';
@@ -20,7 +21,7 @@ export interface SyncClientOptions {
   offence(peerId: string, error: unknown): void;
 }
 
-/** Asks peers for blocks. */
+/** Asks peers for blocks, headers and snapshots. */
 export class SyncClient {
   readonly #options: SyncClientOptions;
   readonly #inWork = new Map<string, number>();
@@ -97,5 +98,5 @@ export class SyncClient {
 }
 
 function unreachable(reason: string): CodedError {
-  return new CodedError('PEER_UNREACHABLE', `no answer from the validator: ${reason}; ask another one`, { reason });
+  return new CodedError('PEER_UNREACHABLE', `no answer from the peer: ${reason}; ask another one`, { reason });
 }

@@ -1,4 +1,4 @@
-import { CodedError } from '../../../../runtime/errors.ts';
+import { CodedError } from '../runtime/errors.ts';
 
 /**
  * What a stream is cut into: a 4-byte big-endian length (of what follows), one byte that says the kind, and the
@@ -6,15 +6,6 @@ import { CodedError } from '../../../../runtime/errors.ts';
  */
 export const FRAME_HEADER_BYTES = 5;
 const LENGTH_BYTES = 4;
-
-/** Opens a consensus stream, and renews its certificate later on. */
-export const FRAME_HELLO = 1;
-/** The answer to a hello, in the other direction of the stream. */
-export const FRAME_VERDICT = 2;
-/** A list of consensus messages. */
-export const FRAME_MESSAGES = 3;
-/** The one frame of each direction of a sync stream. */
-export const FRAME_SYNC = 4;
 
 export interface Frame {
   readonly kind: number;

@@ -1,9 +1,8 @@
 import './promise-with-resolvers.ts';
 import type { Stream } from '@libp2p/interface';
-import type { Clock } from '../../../../runtime/clock.ts';
-import { hasCode } from '../../../../runtime/errors.ts';
-import { type Frame, FrameReader } from '../core/frame.ts';
-import type { Offence } from '../core/score.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { hasCode } from '../runtime/errors.ts';
+import { type Frame, FrameReader } from './frame.ts';
 
 /**
  * A frame that has begun must be complete within this time, else the peer keeps us waiting on purpose or its line
@@ -13,13 +12,16 @@ const FRAME_TIMEOUT_ms = 20_000;
 /** Written at once; between two slices the stream may say stop. */
 const SLICE_BYTES = 64 * 1024;
 
+/** How a peer broke the framing; `frame_malformed` also stands for whatever `frame` threw. */
+export type FramingFault = 'frame_too_large' | 'frame_malformed' | 'frame_timeout';
+
 export interface FramedStreamEvents {
   /** May throw: the stream is then reset and the error reported to `broken`. */
   frame(frame: Frame): void;
   /** There is room for a frame: after a write, and whenever the line is free again. */
   writable(): void;
   /** The peer broke the framing, or `frame` threw. The stream is reset already. */
-  broken(offence: Offence, error: unknown): void;
+  broken(fault: FramingFault, error: unknown): void;
   /** No more frames will come, whatever the reason; what is being written still leaves if the peer listens. Called once. */
   closed(): void;
 }
@@ -111,11 +113,11 @@ export class FramedStream {
     this.#cancelTimeout ??= this.#clock.after(FRAME_TIMEOUT_ms, () => this.#break('frame_timeout', undefined));
   }
 
-  #break(offence: Offence, error: unknown): void {
+  #break(fault: FramingFault, error: unknown): void {
     if (this.#ended) return;
-    this.abort(offence);
+    this.abort(fault);
     this.#end();
-    this.#events.broken(offence, error);
+    this.#events.broken(fault, error);
   }
 
   #end(): void {

@@ -2,8 +2,8 @@ import './promise-with-resolvers.ts';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
-import { VirtualClock } from '../../../../runtime/virtual-clock.ts';
-import { encodeFrame } from '../core/frame.ts';
+import { VirtualClock } from '../runtime/virtual-clock.ts';
+import { encodeFrame } from './frame.ts';
 import { FramedStream } from './framed-stream.ts';
 
 /** A stream whose other end is the test. */

@@ -4,26 +4,27 @@ import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
-import { CodedError, hasCode } from '../../../../runtime/errors.ts';
-import type { Random } from '../../../../runtime/random.ts';
+import { CodedError, hasCode } from '../runtime/errors.ts';
+import type { Random } from '../runtime/random.ts';
 
 const SEED = /^[0-9a-f]{64}\n?$/;
 
 /**
  * The key that the peer id comes from: an ed25519 seed in hex. Made on the first start.
+ * @param key of the configuration that names the file, for messages
  * @throws NODE_KEY_INVALID, NODE_KEY_EXPOSED, NODE_KEY_UNREADABLE
  */
-export async function loadNodeKey(file: string, random: Random): Promise<PrivateKey> {
+export async function loadNodeKey(file: string, random: Random, key: string): Promise<PrivateKey> {
   try {
     return await keyOf(file, await readSeed(file));
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw unreadable(file, error);
+    if (!hasCode(error, 'ENOENT')) throw unreadable(file, key, error);
   }
   try {
     await createSeed(file, random);
     return await keyOf(file, await readSeed(file));
   } catch (error) {
-    throw unreadable(file, error);
+    throw unreadable(file, key, error);
   }
 }
 
@@ -59,11 +60,11 @@ async function createSeed(file: string, random: Random): Promise<void> {
   await rename(fresh, file);
 }
 
-function unreadable(file: string, error: unknown): Error {
+function unreadable(file: string, key: string, error: unknown): Error {
   if (error instanceof CodedError) return error;
   return new CodedError(
     'NODE_KEY_UNREADABLE',
-    `cannot read or create ${file} (p2p.key_file): ${(error as Error).message}`,
+    `cannot read or create ${file} (${key}): ${(error as Error).message}`,
     { file },
     { cause: error },
   );
