@@ -17,19 +17,22 @@ const TIMEOUT_ms = 5_000;
 const LIMIT_ms = 120_000;
 
 let stage: Stage;
+/** Two processes with one key, which start at once: neither has a past that the other's votes are missing in. */
 let first: Victim;
+let twin: Victim;
 
 before(async () => {
   stage = await Stage.open({ timeout_ms: TIMEOUT_ms, indispensable: false });
-  first = new Victim(stage.victim.home, stage.victim.log, join(stage.directory, 'control'));
+  const { directory, victim } = stage;
+  first = new Victim(victim.home, victim.log, join(directory, 'control'));
+  twin = new Victim(twinHome('twin'), join(directory, 'twin.log'), join(directory, 'twin-control'));
   first.start();
-  const follower = new Follower(stage.statements, stage.victim.address);
-  assert.ok(await follower.votesAfter(0n, LIMIT_ms), 'the validator votes');
-  follower.close();
+  twin.start();
 });
 
 after(async () => {
   await first?.kill();
+  await twin?.kill();
   await stage?.close();
 });
 
@@ -55,22 +58,8 @@ function twinHome(name: string, change: NodeConfigInput = {}): string {
   return twin.home;
 }
 
-test('a second process on the home of a validator that runs is refused', async () => {
-  const { code, stderr } = await potoroo('start', '--home', stage.victim.home);
-  assert.equal(code, 1);
-  assert.match(stderr, /HOME_IN_USE/);
-});
-
-test('a second home that shares the safety record is refused', async () => {
-  const home = twinHome('sharing', { signer: { record_file: first.files.record } });
-  const { code, stderr } = await potoroo('start', '--home', home);
-  assert.equal(code, 1);
-  assert.match(stderr, /SIGNER_RECORD_LOCKED/);
-});
-
-test('a twin with a record of its own cannot be refused: it contradicts the first, is burned for it, and paused', async () => {
-  const { directory, statements, genesis, victim } = stage;
-  const twin = new Victim(twinHome('twin'), join(directory, 'twin.log'), join(directory, 'twin-control'));
+test('twins with records of their own cannot be refused: what they sign burns their stake, and pauses the validator', async () => {
+  const { statements, genesis, victim } = stage;
   const [other] = stage.others;
   const { schema } = loadConfig(other!.home).database;
   const { url, host } = stage.server;
@@ -83,7 +72,6 @@ test('a twin with a record of its own cannot be refused: it contradicts the firs
   };
   const staked = BigInt((await asStaked()).staked);
   try {
-    twin.start();
     const punished = await until(
       'the validator is paused',
       async () => {
@@ -102,7 +90,27 @@ test('a twin with a record of its own cannot be refused: it contradicts the firs
     assert.ok(await follower.votesAfter(BigInt(punished.paused) + 2n, LIMIT_ms));
     follower.close();
   } finally {
-    await twin.kill();
     await sql.end();
   }
+});
+
+test('a second process on the home of a validator that runs is refused', async () => {
+  const { code, stderr } = await potoroo('start', '--home', stage.victim.home);
+  assert.equal(code, 1);
+  assert.match(stderr, /HOME_IN_USE/);
+});
+
+test('a second home that shares the safety record is refused', async () => {
+  const home = twinHome('sharing', { signer: { record_file: first.files.record } });
+  const { code, stderr } = await potoroo('start', '--home', home);
+  assert.equal(code, 1);
+  assert.match(stderr, /SIGNER_RECORD_LOCKED/);
+});
+
+test('a copy of the safety record is refused', async () => {
+  const home = twinHome('copying');
+  cpSync(first.files.record, join(homeLayout(home).signer, 'record'));
+  const { code, stderr } = await potoroo('start', '--home', home);
+  assert.equal(code, 1);
+  assert.match(stderr, /SIGNER_RECORD_COPIED/);
 });

@@ -21,7 +21,7 @@ const RECORD = `
   const { RecordFile } = await import('${DIST}actors/host/signer/io/record-file.js');
   const { UNSIGNED_STATE } = await import('${DIST}actors/host/signer/core/rules.js');
   const { file } = RecordFile.open(home + '/signer/record', ${owner});
-  for (const height of [1n, 2n, 3n]) file.write({ ...UNSIGNED_STATE, height });`;
+  for (const height of [1n, 2n, 3n]) file.write({ state: { ...UNSIGNED_STATE, height } });`;
 
 interface Death {
   readonly home: string;

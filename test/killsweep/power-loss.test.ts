@@ -36,7 +36,7 @@ function written(...states: SafetyState[]): VictimFiles {
   const { file } = RecordFile.open(files.record, owner);
   const lines = states.map((one) => {
     const before = readFileSync(files.record);
-    file.write(one);
+    file.write({ state: one });
     const changed = readFileSync(files.record);
     const position = changed.findIndex((byte, at) => byte !== before[at]);
     const end = changed.findLastIndex((byte, at) => byte !== before[at]) + 1;
