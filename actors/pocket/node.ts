@@ -100,7 +100,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   };
 }
 
-interface Derived {
+/** What the configuration of actors is derived from besides the node's own. */
+export interface Derived {
+  /** Text of the genesis file. */
   readonly genesis: string;
   readonly networkId: string;
   readonly validators: readonly Validator[];
@@ -111,7 +113,7 @@ interface Derived {
  * The actors in start order. Who holds state derived from another is its dependent. A node that votes does not end
  * because its API or its metrics cannot go on: these are groups of their own, which rest and try again.
  */
-function groups(
+export function groups(
   { config, home, version }: NodeOptions,
   { genesis, networkId, validators, databaseUrl }: Derived,
 ): GroupSpec[] {
