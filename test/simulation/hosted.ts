@@ -137,6 +137,7 @@ export class HostedValidator {
           blocks: unasked,
           prove: unasked,
           headers: unasked,
+          changes: () => ({ headers: [], next: null }),
           snapshots: unasked,
           manifest: unasked,
           chunk: unasked,

@@ -9,7 +9,7 @@ import {
 } from '../chain/consensus.ts';
 import { type Genesis, parseGenesis } from '../chain/genesis.ts';
 import { equalBytes, toHex } from '../chain/hex.ts';
-import { isQuorumOf } from '../chain/validators.ts';
+import { isQuorumOf, type Validator, validatorSet, validatorSetHash } from '../chain/validators.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
@@ -28,6 +28,7 @@ import { circumstancesOf, Journal } from './journal.ts';
 import { consensusMetrics } from './metrics.ts';
 import { type ConsensusState, consensusProtocol } from './protocol.ts';
 import { Reporter } from './reporter.ts';
+import { SignerNews } from './signer-news.ts';
 
 /** Asks that are a part of a block's way, by the name of their phase. */
 const TIMED: Partial<Record<Ask['kind'], string>> = {
@@ -48,12 +49,16 @@ function unlessAway<T>(answer: Promise<T>): Promise<T | null> {
   });
 }
 
+/** A signer that is there takes milliseconds to follow a change of the validators. */
+const SIGNER_PATIENCE_ms = 1_000;
+
 /** Feeds the core with what arrives and does what it answers. */
 class Shell {
   readonly #context: Context<typeof consensusProtocol, ConsensusStart>;
   readonly #genesis: Genesis;
   readonly #peers: Peers;
   readonly #reporter: Reporter;
+  readonly #news: SignerNews;
   readonly #timers = new Map<TimerName, () => void>();
   #state: State | null = null;
   #journal: Journal | null = null;
@@ -72,6 +77,13 @@ class Shell {
       utility: context.peer(utilityProtocol),
       p2p: context.peer(p2pProtocol),
     };
+    this.#news = new SignerNews({
+      signer: this.#peers.signer,
+      persistence: this.#peers.persistence,
+      clock: context.clock,
+      log: context.log,
+      isWanted: () => !this.#stopped,
+    });
     this.#reporter = new Reporter(consensusMetrics(context.metrics), context.log, context.clock);
   }
 
@@ -123,6 +135,8 @@ class Shell {
         facts,
         'the key of this node is not a validator now: it follows the chain, and takes no part in consensus',
       );
+    await this.#soon(this.#news.follow());
+    if (tip.commitQc) void this.#news.witness(tip.commitQc);
     this.#perform(effects);
     this.input({ kind: 'peers', addresses: this.#connected });
     if (this.#mempool !== null) this.mempool(this.#mempool);
@@ -313,6 +327,9 @@ class Shell {
           isWanted: (until) => !this.#stopped && this.#running().height <= until,
         }).catch((error) => this.#context.fail(error));
         return;
+      case 'setChanged':
+        void this.#news.show(effect.shown);
+        return;
       case 'fact':
         this.#announce(effect.fact);
         return this.#reporter.report(effect.fact);
@@ -337,10 +354,24 @@ class Shell {
     const answer = await persist(clock, wanted, () => put(this.#peers, id, ask, trace)).catch((error) =>
       failure(id, error),
     );
+    if (answer?.kind === 'committed' && ask.kind === 'commit')
+      await this.#tellSigner(state, ask.commitQc, answer.validators);
     if (!answer || this.#state !== state) return;
     const phase = TIMED[ask.kind];
     if (phase && answer.kind !== 'failed') this.#reporter.timed(phase, since_ns);
     this.input(answer);
+  }
+
+  /** Of a block that is committed: the signer has to know who decides the next before it is asked to sign there. */
+  async #tellSigner(state: State, commitQc: Uint8Array, next: readonly Validator[]): Promise<void> {
+    void this.#news.witness(commitQc);
+    if (!equalBytes(validatorSetHash(validatorSet(next)), validatorSetHash(state.validators)))
+      await this.#soon(this.#news.follow());
+  }
+
+  /** A signer that is away is not waited for: it refuses what it does not understand, and is asked again. */
+  async #soon(work: Promise<void>): Promise<void> {
+    await Promise.race([work, new Promise<void>((resolve) => this.#context.clock.after(SIGNER_PATIENCE_ms, resolve))]);
   }
 
   #setTimer(timer: TimerName, token: number, delay_ms: number) {

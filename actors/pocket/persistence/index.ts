@@ -18,7 +18,15 @@ import { Journal } from './io/journal.ts';
 import { migrate } from './io/migrate.ts';
 import { openChain } from './io/open-chain.ts';
 import { deleteProposals, insertProposal } from './io/proposals.ts';
-import { readBalances, readBlock, readBlocks, readExtent, readHashAt, readHeaders } from './io/read-chain.ts';
+import {
+  readBalances,
+  readBlock,
+  readBlocks,
+  readExtent,
+  readHashAt,
+  readHeaders,
+  readSetChanges,
+} from './io/read-chain.ts';
 import { Snapshots } from './io/snapshots.ts';
 import { writeBlock } from './io/write-block.ts';
 import { type PersistenceMetrics, persistenceMetrics } from './metrics.ts';
@@ -220,6 +228,10 @@ class Persistence {
     if (hashes.length > 0) await this.#journal.forget(hashes, deadline_ms);
     this.#metrics.journal.set(this.#journal.size);
     return {};
+  }
+
+  changes({ from }: { from: bigint }, { deadline_ms }: Envelope) {
+    return this.#database.run(deadline_ms, (sql) => readSetChanges(sql, from, this.#rules));
   }
 
   async headers(range: { from: bigint; count: number }, { deadline_ms }: Envelope) {
@@ -444,6 +456,7 @@ export default defineActor<typeof persistenceProtocol, PersistenceStart>({
         blocks: (body, envelope) => persistence.blocks(body, envelope),
         prove: (body, envelope) => persistence.prove(body, envelope),
         headers: (body, envelope) => persistence.headers(body, envelope),
+        changes: (body, envelope) => persistence.changes(body, envelope),
         snapshots: (body, envelope) => persistence.snapshots(body, envelope),
         manifest: (body) => persistence.manifest(body),
         chunk: (body) => persistence.chunk(body),

@@ -184,6 +184,16 @@ export const persistenceProtocol = defineProtocol('persistence', {
       ['from', 'count'],
       ['headers'],
     ),
+    /**
+     * Headers, in order, of the blocks from a height on that changed who decides, with those that they name; and where to
+     * go on asking, or null at the end.
+     */
+    changes: question<{ from: bigint }, { headers: StoredHeader[]; next: bigint | null }>(
+      'sync',
+      10_000,
+      ['from'],
+      ['headers', 'next'],
+    ),
     /** Heights of the snapshots that are here, ascending, and of the first block that `blocks` serves. */
     snapshots: question<object, { heights: bigint[]; earliest: bigint }>('sync', 10_000, [], ['heights', 'earliest']),
     /** Canonical manifest (chain/snapshot.ts) of the snapshot of a height; null where there is none. */

@@ -1,10 +1,4 @@
-import {
-  type ConsensusMessage,
-  decodeQc,
-  MESSAGE_VOTE,
-  type PartialSignature,
-  STEP_COMMIT,
-} from '../../chain/consensus.ts';
+import { type ConsensusMessage, decodeQc, MESSAGE_VOTE, STEP_COMMIT } from '../../chain/consensus.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import { leaderOf } from '../../chain/validators.ts';
 import { certificateOf } from './certificates.ts';
@@ -16,13 +10,6 @@ import { emit, type State } from './state.ts';
  * slowest honest validators would always be missing. Therefore COMMIT votes go to the leader of the next height too, which
  * adds what has come meanwhile.
  */
-
-/** A COMMIT vote that the leader of a later height may add to the certificate. */
-export interface CommitVote extends PartialSignature {
-  readonly height: bigint;
-  readonly round: number;
-  readonly blockHash: Uint8Array;
-}
 
 export function isCommitVote({ type, step }: { type: number; step: number }): boolean {
   return type === MESSAGE_VOTE && step === STEP_COMMIT;

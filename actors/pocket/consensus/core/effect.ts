@@ -1,4 +1,4 @@
-import type { SignRequest } from '../../../host/signer/protocol.ts';
+import type { ShownHeader, SignRequest } from '../../../host/signer/protocol.ts';
 import type { ConsensusMessage } from '../../chain/consensus.ts';
 import type { Evidence } from '../../chain/evidence.ts';
 import type { TimerName } from './input.ts';
@@ -90,6 +90,8 @@ export type Effect =
   /** Replaces the timer of that name. */
   | { kind: 'setTimer'; timer: TimerName; token: number; delay_ms: number }
   | { kind: 'cancelTimer'; timer: TimerName }
+  /** A header that changes who decides, proven on the way to a snapshot: the signer cannot read it in the chain. */
+  | { kind: 'setChanged'; shown: ShownHeader }
   /** For the ledger: whoever made it is punished. */
   | { kind: 'evidence'; evidence: Evidence }
   | { kind: 'fact'; fact: Fact }

@@ -8,7 +8,6 @@ import type { Candidate } from '../../chain/sortition.ts';
 import type { RoundEntry } from '../../chain/timeout-certificate.ts';
 import type { Validator, ValidatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
-import type { CommitVote } from './attendance.ts';
 import type { Ask, AskKind, Effect, Fact } from './effect.ts';
 import type { TimerName } from './input.ts';
 import type { Certified, Rules } from './rules.ts';
@@ -59,6 +58,13 @@ export interface Proposal {
 /** A validator that entered the view, and the prepareQC of this height that it reports. */
 interface NewRound extends RoundEntry {
   readonly prepareQc: Certified | null;
+}
+
+/** A COMMIT vote that the leader of a later height may add to the certificate. */
+interface CommitVote extends PartialSignature {
+  readonly height: bigint;
+  readonly round: number;
+  readonly blockHash: Uint8Array;
 }
 
 /** What the leader of the view does. */

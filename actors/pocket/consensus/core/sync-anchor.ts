@@ -3,7 +3,7 @@ import { equalBytes } from '../../chain/hex.ts';
 import { verifyHeader } from '../../chain/light-client.ts';
 import type { SyncedHeader } from '../../chain/sync.ts';
 import { decodeValidatorSet, type ValidatorSet, validatorSetHash } from '../../chain/validators.ts';
-import type { State } from './state.ts';
+import { emit, type State } from './state.ts';
 import { liedPeer } from './sync-peers.ts';
 import type { Anchor, SyncPeer } from './sync-state.ts';
 
@@ -45,6 +45,7 @@ export function judgeProbe(s: State, anchor: Anchor, probe: bigint, shown: Synce
   if (next !== validators) {
     anchor.validators = next;
     anchor.changed = null;
+    emit(s, { kind: 'setChanged', shown: { ...shown, validators: [...next.list] } });
   } else if (changed && changed.height === header.height + 1n) {
     anchor.changed = null;
     liedPeer(s, changed.peer, 'header_validators');

@@ -1,3 +1,4 @@
+import { ACTOR_VALIDATOR } from '../../chain/actor.ts';
 import { decodeHeader, encodeBlock } from '../../chain/block.ts';
 import { equalBytes } from '../../chain/hex.ts';
 import { encodeValidatorSet } from '../../chain/validators.ts';
@@ -107,6 +108,31 @@ export async function readHeaders(
     headers.push({ header: row.header, commitQc, validators });
   }
   return headers;
+}
+
+/** Blocks with a change to a validator that are looked at together: most of them change its stake or its absences only. */
+const MAX_CHANGES = 64;
+
+/** Headers that changed who decides, from a height on, and where to go on; null at the end. */
+export async function readSetChanges(
+  sql: Sql,
+  from: bigint,
+  rules: ValidatorRules,
+): Promise<{ headers: StoredHeader[]; next: bigint | null }> {
+  const rows = await sql<StoredRow[]>`
+    select height, header, commit_qc from block b
+    where height >= ${from} and height > 0
+      and exists (select from actor a where a.height = b.height and a.actor_type = ${ACTOR_VALIDATOR})
+    order by height limit ${MAX_CHANGES}`;
+  const headers: StoredHeader[] = [];
+  for (const { height, header, commit_qc } of rows) {
+    const { valSetHash, nextValSetHash } = decodeHeader(header);
+    if (equalBytes(valSetHash, nextValSetHash)) continue;
+    const validators = encodeValidatorSet((await readValidators(sql, height, rules)).active);
+    headers.push({ header, commitQc: commit_qc ?? new Uint8Array(), validators });
+  }
+  const last = rows.at(-1);
+  return { headers, next: last && rows.length === MAX_CHANGES ? last.height + 1n : null };
 }
 
 /** Lowest heights of which the state and the whole block are here: above 1 where the chain began with a snapshot. */

@@ -188,6 +188,7 @@ function persistenceOf(store: Store) {
           throw new Error('utility proves nothing');
         },
         headers: unasked,
+        changes: unasked,
         snapshots: unasked,
         manifest: unasked,
         chunk: unasked,
