@@ -21,8 +21,8 @@ const WRITES_TO_NEXT_LEAD = 16;
 const LIMIT_ms = 120_000;
 /** Between two looks at all that was heard. */
 const JUDGE_ms = 500;
-/** A point that is not reached by then never is. */
-const POINT_LIMIT_ms = 45_000;
+/** A point that is not reached by then never is: two rounds may be lost on the way. */
+const POINT_LIMIT_ms = 120_000;
 
 /** What came of a sweep. */
 export interface SweepResult {
