@@ -63,7 +63,6 @@ const WATCHED: Readonly<Record<string, Target>> = {
   'signer/record.lock': 'record.lock',
   signer: 'record.folder',
   'consensus/journal': 'journal',
-  'consensus/journal.new': 'journal.new',
 };
 const descriptors = new Map<number, Target>();
 
@@ -82,10 +81,8 @@ function openSync(...parameters: Parameters<typeof real.openSync>): number {
 }
 
 function closeSync(fd: number): void {
-  const target = descriptors.get(fd);
   descriptors.delete(fd);
-  if (target === undefined) real.closeSync(fd);
-  else pass(target, 'closeSync', () => real.closeSync(fd));
+  real.closeSync(fd);
 }
 
 /** The form in which the watched files are written. */
@@ -136,15 +133,8 @@ function onPath(call: 'renameSync' | 'linkSync' | 'writeFileSync', which: number
     const act = (): unknown => (real[call] as Any)(...(parameters as never[]));
     const target = targetOf(parameters[which]);
     if (target === undefined) return act();
-    const result = pass(target, call, act);
-    if (call === 'renameSync' && target === 'journal.new') renamed();
-    return result;
+    return pass(target, call, act);
   };
-}
-
-/** The new journal is the journal from here on, through the descriptor that it was written with. */
-function renamed(): void {
-  for (const [fd, target] of descriptors) if (target === 'journal.new') descriptors.set(fd, 'journal');
 }
 
 function patchFiles(): void {

@@ -23,8 +23,7 @@ test('the writes and syncs of record and journal are cut before, in the middle a
     ['record', 'writeSync', ['before', 'torn', 'after']],
     ['record', 'fdatasyncSync', ['before', 'after']],
     ['journal', 'writeSync', ['before', 'torn', 'after']],
-    ['journal.new', 'writeSync', ['before', 'torn', 'after']],
-    ['journal.new', 'renameSync', ['before', 'after']],
+    ['journal', 'ftruncateSync', ['before', 'after']],
     ['p2p', 'socketWrite', ['before', 'torn', 'after']],
   ] as const) {
     for (const moment of moments)

@@ -5,7 +5,6 @@ export type Target =
   | 'record.lock'
   | 'record.folder'
   | 'journal'
-  | 'journal.new'
   | 'signer'
   | 'consensus'
   | 'p2p';
@@ -21,7 +20,6 @@ export type Call =
   | 'renameSync'
   | 'linkSync'
   | 'writeFileSync'
-  | 'closeSync'
   | 'postMessage'
   | 'socketWrite';
 

@@ -72,6 +72,7 @@ export class Stage {
       return stage;
     } catch (error) {
       await database.stop();
+      rmSync(directory, { recursive: true, force: true });
       throw error;
     }
   }
@@ -118,6 +119,9 @@ function prepareHome(layout: LocalnetLayout, number: number, victim: string, opt
   }));
   edit(config, (file: NodeConfigInput) => ({
     ...file,
+    // Any: nobody asks for them, and others on this machine take ports, too.
+    rpc: { port: 0 },
+    telemetry: { port: 0 },
     consensus: { timeout_ms, timeout_cap_ms: 2 * timeout_ms, resend_ms: RESEND_ms },
   }));
 }
