@@ -7,6 +7,8 @@ import { queryCommand } from './query-command.ts';
 import { signerCommand } from './signer-command.ts';
 import { startCommand } from './start.ts';
 import { usageText } from './terminal.ts';
+import { validatorCommand } from './validator-command.ts';
+import { verifyCommand } from './verify-command.ts';
 import { version } from './version.ts';
 
 /** The whole command line as data: it is run from here, and documented from here. */
@@ -34,7 +36,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Errors begin with a stable code.
     signerCommand(),
     keysCommand(),
     accountCommand(),
+    validatorCommand(),
     queryCommand(),
+    verifyCommand(),
   ];
   for (const command of commands) potoroo.addCommand(command);
   inheritAll(potoroo);

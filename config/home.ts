@@ -18,6 +18,8 @@ export interface HomeLayout {
   readonly crashes: string;
   /** Requests that killed an actor twice. */
   readonly deadLetters: string;
+  /** Snapshots of the state, for nodes that are far behind. */
+  readonly snapshots: string;
   /** What is true only while the node runs. */
   readonly run: string;
   /** Lock that one process at a time holds. */
@@ -43,6 +45,7 @@ export function homeLayout(directory: string): HomeLayout {
     logs: join(home, 'logs'),
     crashes: join(home, 'crashes'),
     deadLetters: join(home, 'dead-letters'),
+    snapshots: join(home, 'snapshots'),
     run,
     lock: join(run, 'node.lock'),
     nodeFile: join(run, 'node.json'),

@@ -52,6 +52,23 @@ test('any message survives a hop: declared, undeclared, nested, big', () => {
   );
 });
 
+test('a link may declare any number of shapes: all of them survive a hop, and undeclared ones beside them', () => {
+  for (const count of [20, 28, 29, 30, 33, 60, 61, 62, 100, 300]) {
+    const records = Array.from({ length: count }, (_, index) => [`a${index}`, `b${index}`]);
+    const protocol = { name: 'many', tell: {}, ask: {}, emit: {}, records };
+    const [sender, receiver] = [frameCodec([protocol]), frameCodec([protocol])];
+    const declared = records.map(([a, b], index) => ({
+      [String(a)]: index,
+      [String(b)]: [{ [String(a)]: 'x', [String(b)]: 1n }],
+    }));
+    const undeclared = Array.from({ length: 40 }, (_, index) => ({ [`c${index}`]: index, d: { [`e${index}`]: null } }));
+    for (let round = 0; round < 3; round++) {
+      const bodies = [...declared, ...undeclared, ...declared.toReversed()];
+      assert.deepEqual(receiver.decode(sender.encode(frame(bodies))), frame(bodies), `${count} shapes`);
+    }
+  }
+});
+
 test('declared shapes cost no field names', () => {
   const [sender] = codecs();
   const declared = sender.encode(frame([{ text: 'a', amount: 1n }])).byteLength;
@@ -76,4 +93,20 @@ test('the weight of a message is the same before and after the hop', () => {
   const [arrived] = receiver.decode(sender.encode(frame([body]))).envelopes;
   assert.equal(weigh(arrived?.body), weigh(body));
   assert.ok(weigh(body) > 1532);
+});
+
+test('a link may speak of any number of shapes, over and over', () => {
+  for (const count of [31, 32, 33, 64, 65, 200]) {
+    const records = Array.from({ length: count }, (_, index) => [`a${index}`, 'b']);
+    const protocol = { ...echoProtocol, name: 'wide', records };
+    const [sender, receiver] = [frameCodec([protocol]), frameCodec([protocol])];
+    // The readers of a shape are replaced by quicker ones after some use.
+    for (let use = 0; use < 5; use++) {
+      const bodies = records.map(([first], index) => ({
+        [first!]: index,
+        b: { [`u${index}`]: [{ [first!]: 1, b: null }] },
+      }));
+      assert.deepEqual(receiver.decode(sender.encode(frame(bodies))), frame(bodies));
+    }
+  }
 });

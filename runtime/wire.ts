@@ -79,7 +79,8 @@ export interface FrameCodec {
 export function frameCodec(protocols: readonly Protocol[]): FrameCodec {
   const structures = linkRecords(protocols);
   const packr = new Packr({
-    structures,
+    // Not `structures`: the ids of more than 32 shapes have a second byte, for which only loaded ones are prepared.
+    getStructures: () => structures,
     // A shape that is not declared is written with its definition inside the frame instead of becoming a new
     // shared record, which the other end would not know.
     maxSharedStructures: structures.length,

@@ -21,6 +21,7 @@ const SOURCES = [
   'test',
   'wasm',
   'tsconfig.json',
+  'tsconfig.types.json',
   'asconfig.json',
   'package-lock.json',
 ];

@@ -148,6 +148,11 @@ export class SparseMerkleTrie {
     return new DataView(this.root.buffer).getBigUint64(HASH_BYTES);
   }
 
+  /** What stands in the memory of this trie: of all tries that share it and that nobody released. */
+  get usage(): TrieKernel['usage'] {
+    return this.#kernel.usage;
+  }
+
   has(key: Uint8Array): boolean {
     return this.#kernel.find(this.#held(), key) !== 0;
   }

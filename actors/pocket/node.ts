@@ -112,7 +112,7 @@ interface Derived {
  * because its API or its metrics cannot go on: these are groups of their own, which rest and try again.
  */
 function groups(
-  { config, version }: NodeOptions,
+  { config, home, version }: NodeOptions,
   { genesis, networkId, validators, databaseUrl }: Derived,
 ): GroupSpec[] {
   const { signer, p2p, consensus, utility, rpc, telemetry, supervision } = config;
@@ -124,7 +124,9 @@ function groups(
   const chain = [
     child<SignerStart>('host/signer', { signer, networkId, validators }),
     // The mempool is what the journal and the committed state imply: it is built anew with them.
-    child<PersistenceStart>('pocket/persistence', { database, genesis }, ['utility']),
+    child<PersistenceStart>('pocket/persistence', { database, genesis, snapshots: homeLayout(home).snapshots }, [
+      'utility',
+    ]),
     child<P2pStart>('pocket/p2p', { p2p, genesis }),
     child<UtilityStart>('pocket/utility', { utility, genesis }),
     child<ConsensusStart>('pocket/consensus', { consensus, genesis, version }),

@@ -18,6 +18,11 @@ import { choosePorts, type NodePorts } from './ports.ts';
 const BALANCE_uPOKT = 100_000_000_000_000n;
 /** The smallest stake of a validator by the default parameters. */
 const STAKE_uPOKT = 15_000_000_000n;
+/**
+ * Where a local network differs from the defaults. Its nodes are killed and stopped for whole minutes, by chaos, by tests and by
+ * people: who is away is no offender here. And who tries out leaving does not wait for a week of blocks.
+ */
+const PARAMS = { validator_maximum_missed_blocks: '1000', validator_unstaking_blocks: '20' } as const;
 /** Funded accounts for people to send from. */
 const PLAY_ACCOUNTS = 4;
 
@@ -189,6 +194,7 @@ async function writeGenesis(
       output: key.address,
     })),
     ...entries,
+    params: { ...PARAMS, ...(entries.params as object | undefined) },
   };
   // Parsed and written again: checked, and with every default spelt out.
   return genesisJson(parseGenesis(JSON.stringify(file)));

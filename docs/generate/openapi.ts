@@ -37,6 +37,7 @@ export async function openapiReference(built: string): Promise<string> {
     utility: nobody,
     consensus: nobody,
     p2p: nobody,
+    persistence: nobody,
     supervisor: nobody,
   });
   await app.ready();

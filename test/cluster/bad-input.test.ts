@@ -112,7 +112,12 @@ describe('a transaction that cannot be', { timeout: 120_000 }, () => {
     ['to a short address', { to: new Uint8Array(19) }, 21, 'TX_ADDRESS_LENGTH'],
     ['to nobody', { to: empty }, 20, 'TX_ADDRESS_EMPTY'],
     ['to a pool', { to: POOL_DAO }, 211, 'TX_RECIPIENT_POOL'],
-    ['of another message', { typeUrl: 'type.googleapis.com/utility.MessageStake' }, 131, 'TX_UNKNOWN_MESSAGE'],
+    [
+      'of another message',
+      { typeUrl: 'type.googleapis.com/utility.MessageChangeParameter' },
+      131,
+      'TX_UNKNOWN_MESSAGE',
+    ],
     ['of no message', { typeUrl: '' }, 131, 'TX_UNKNOWN_MESSAGE'],
     ['of another prefix', { typeUrl: 'example.com/utility.MessageSend' }, 131, 'TX_UNKNOWN_MESSAGE'],
     ['too large', { nonce: 'n'.repeat(16_500) }, 204, 'TX_TOO_LARGE'],

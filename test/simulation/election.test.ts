@@ -58,9 +58,9 @@ test('drawn leaders: a dead validator that is drawn costs its rounds, nothing mo
 test('drawn leaders: loss and delay make rounds fail, and the chain goes on', () => {
   for (let seed = 1n; seed <= 10n; seed++) {
     const world = network(modelKeys(4), { election: 'sortition' }, seed);
-    world.network = { loss: 0.1, duplication: 0.1, lateness: 0.2, trouble: 0 };
+    world.network.weather = { loss: 0.1, duplication: 0.1, lateness: 0.2, reordering: 0, trouble: 0 };
     world.run(10_000);
-    world.network = { loss: 0, duplication: 0, lateness: 0, trouble: 0 };
+    world.network.weather = { loss: 0, duplication: 0, lateness: 0, reordering: 0, trouble: 0 };
     reach(world, Math.max(...world.nodes.map(({ disk }) => disk.committed.length)) + 3, 120_000);
   }
 });

@@ -44,7 +44,7 @@ test('an honest network accuses nobody, whatever is lost, repeated or restarted'
     world.add({ address, rules: rulesWith(keys), signer: 'safe', liar: false, skew_ms: 0, manual: false });
   }
   for (const node of world.nodes) node.start();
-  world.network = { loss: 0.1, duplication: 0.2, lateness: 0.2, trouble: 0.02 };
+  world.network.weather = { loss: 0.1, duplication: 0.2, lateness: 0.2, reordering: 0, trouble: 0.02 };
   for (let turn = 0; turn < 8; turn++) {
     world.run(800);
     const node = world.nodes[turn % 4]!;

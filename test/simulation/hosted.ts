@@ -135,6 +135,14 @@ export class HostedValidator {
           validators: unasked,
           stage: unasked,
           blocks: unasked,
+          prove: unasked,
+          headers: unasked,
+          snapshots: unasked,
+          manifest: unasked,
+          chunk: unasked,
+          restoreBegin: unasked,
+          restoreChunk: unasked,
+          restoreEnd: unasked,
           journal: unasked,
           journaled: unasked,
           forget: unasked,
@@ -177,7 +185,7 @@ export class HostedValidator {
       start: (context: Context<typeof p2pProtocol, unknown>) => {
         this.#network = context;
         return {
-          tell: { broadcast: heard, send: heard, gossip: () => undefined },
+          tell: { broadcast: heard, send: heard, gossip: () => undefined, accuse: () => undefined },
           ask: { request: unreachable, peers: unasked },
           stop: () => undefined,
         };

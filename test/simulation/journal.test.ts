@@ -62,7 +62,7 @@ function network({ seed, maxBytes = 1 << 20, tear, circumstances = () => '' }: O
       rules: rulesWith(keys),
       signer: 'safe',
       liar: false,
-      skew_ms: world.between(-200, 200),
+      skew_ms: world.chance.between(-200, 200),
       manual: false,
       journal,
     });
@@ -78,13 +78,14 @@ async function count(metric: Pick<Counter<string> | Gauge<string>, 'get'>, label
   return wanted.reduce((sum, { value }) => sum + value, 0);
 }
 
-/** All but a cache, and what the last input led to. */
-function comparable({ verified, out, ...own }: State) {
-  return own;
+/** All but a cache, and what the last input led to. Sets are their lists: each has a function of its own. */
+function comparable({ verified, out, voters, validators, ...own }: State) {
+  const sync = { ...own.sync, set: null, setHash: null };
+  return { ...own, sync, voters: voters.list, validators: validators.list };
 }
 
 function trouble(world: World) {
-  world.network = { loss: 0.15, duplication: 0.1, lateness: 0.2, trouble: 0.02 };
+  world.network.weather = { loss: 0.15, duplication: 0.1, lateness: 0.2, reordering: 0, trouble: 0.02 };
 }
 
 test('a life that replays its journal is in the state in which the one before it died', async () => {
@@ -94,8 +95,8 @@ test('a life that replays its journal is in the state in which the one before it
     const { world, nodes } = network({ seed, maxBytes: seed % 2 ? 64_000 : 1 << 20 });
     trouble(world);
     for (let death = 0; death < 60; death++) {
-      world.run(world.between(1, 400));
-      const { node, metrics } = nodes[world.between(0, nodes.length)]!;
+      world.run(world.chance.between(1, 400));
+      const { node, metrics } = nodes[world.chance.between(0, nodes.length)]!;
       const before = node.state!;
       const replayed = await count(metrics.replayed);
       node.crash();
@@ -113,9 +114,12 @@ test('a life that replays its journal is in the state in which the one before it
 
 /** As a power failure leaves it: the end is missing, wherever it was written last. */
 function lose(world: World, path: string) {
-  if (!existsSync(path) || world.chance(0.5)) return;
+  if (!existsSync(path) || world.chance.happens(0.5)) return;
   const { length } = readFileSync(path);
-  truncateSync(path, length - Math.min(length, world.between(0, world.chance(0.3) ? length + 1 : 1_500)));
+  truncateSync(
+    path,
+    length - Math.min(length, world.chance.between(0, world.chance.happens(0.3) ? length + 1 : 1_500)),
+  );
 }
 
 test('no fork and recovery when nodes die, together too, and journals survive whole or torn', async () => {
@@ -123,19 +127,19 @@ test('no fork and recovery when nodes die, together too, and journals survive wh
   for (let seed = 101; seed <= 125; seed++) {
     const { world, nodes } = network({ seed, tear: lose });
     trouble(world);
-    for (let at_ms = 200; at_ms < 15_000; at_ms += world.between(100, 1_500)) {
-      const all = world.chance(0.2);
-      const one = world.between(0, nodes.length);
+    for (let at_ms = 200; at_ms < 15_000; at_ms += world.chance.between(100, 1_500)) {
+      const all = world.chance.happens(0.2);
+      const one = world.chance.between(0, nodes.length);
       world.after(at_ms, () => {
         for (const [index, { node }] of nodes.entries()) {
           if (!all && index !== one) continue;
           node.crash();
-          world.after(world.between(1, 800), () => node.start());
+          world.after(world.chance.between(1, 800), () => node.start());
         }
       });
     }
     world.run(16_000);
-    world.network = { loss: 0, duplication: 0, lateness: 0, trouble: 0 };
+    world.network.weather = { loss: 0, duplication: 0, lateness: 0, reordering: 0, trouble: 0 };
     const goal = 3 + Math.max(...nodes.map(({ node }) => node.disk.committed.length));
     assert.ok(
       world.run(300_000, () => nodes.every(({ node }) => node.disk.committed.length >= goal)),
@@ -196,7 +200,7 @@ test('a validator whose record was replaced by an old copy goes on with what it 
   const [first] = nodes as [Journaled];
   const { round } = first.node.state!.view;
   const said = [...first.node.state!.view.said];
-  first.node.disk.safety = UNSIGNED_STATE;
+  first.node.disk.record.write(UNSIGNED_STATE);
   assert.equal(await reborn(first), null);
   assert.deepEqual([round, said], [first.node.state!.view.round, [...first.node.state!.view.said]]);
   assert.equal(first.node.facts.filter(({ fact }) => fact === 'recordBehind').length, 1);
@@ -264,7 +268,7 @@ test('a height that lasts does not make the journal grow beyond its limit, and i
   const { round } = first.node.state!.view;
   assert.equal(await reborn(first), null);
   assert.equal(first.node.state!.view.round, round);
-  world.split(1);
+  world.network.heal();
   reach(world, nodes, 2);
 });
 
@@ -303,7 +307,7 @@ test('a journal that fails in the middle of a height is kept again at the next o
   world.run(5_000);
   assert.equal(await count(first.metrics.active), 0);
   assert.equal(await count(first.metrics.failures), 1, 'it is not tried with every input');
-  world.split(1);
+  world.network.heal();
   reach(world, nodes, 1);
   assert.equal(await count(first.metrics.active), 1);
   world.run(300);
@@ -319,6 +323,7 @@ test('a node that fetches blocks keeps nothing, and begins again when it has cau
   assert.ok(world.run(10_000, () => first.node.state!.catchup !== null));
   world.run(1);
   assert.equal(readFileSync(first.path).length, 0);
+  assert.ok(world.run(30_000, () => first.node.state!.catchup === null));
   reach(world, nodes, 1);
   assert.equal(await count(first.metrics.active), 1);
 });

@@ -1,27 +1,34 @@
-/**
- * Replays simulated networks: `node dist/test/simulation/run.js --seed 7 --nodes 4 [--liar] [--count 1000] [--real]`.
- * Prints one line of JSON for each seed; ends with 1 at the first that forks or gets stuck.
- */
-import { parseArgs } from 'node:util';
-import { simulate } from './scenario.ts';
+/** `npm run sim`: see --help, and docs/develop/simulation.md. */
+import { help, type Order, parseOrder, scenarioOf, UsageError } from './args.ts';
+import { runAll } from './jobs.ts';
+import { asJson, inWords, isSafety, story, verdict } from './report.ts';
+import { failureOf, shrink } from './shrink.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    nodes: { type: 'string', default: '4' },
-    count: { type: 'string', default: '1' },
-    liar: { type: 'boolean', default: false },
-    real: { type: 'boolean', default: false },
-  },
-});
-const first = Number(values.seed);
-for (let seed = first; seed < first + Number(values.count); seed++) {
-  try {
-    const { liar, real } = values;
-    console.log(JSON.stringify(simulate({ seed, validators: Number(values.nodes), liar, real })));
-  } catch (error) {
-    console.log(JSON.stringify({ seed, error: error instanceof Error ? error.message : String(error) }));
-    console.error(error);
-    process.exit(1);
+try {
+  const order = parseOrder(process.argv.slice(2));
+  if (order) process.exitCode = await run(order);
+  else process.stdout.write(help());
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`${error.message}\nSee npm run sim -- --help.`);
+  process.exitCode = 2;
+}
+
+/** @returns the exit code */
+async function run(order: Order): Promise<number> {
+  const began_ms = performance.now();
+  const tally = await runAll(order, (failure) => order.rules !== null && isSafety(failure));
+  const seconds = (performance.now() - began_ms) / 1_000;
+  console.log(order.json ? asJson(tally, seconds) : inWords(tally, seconds));
+  if (order.rules !== null) {
+    const caught = tally.failures.find(isSafety);
+    console.error(verdict(order.rules, caught, tally.seeds));
+    return caught ? 0 : 1;
   }
+  const [first] = tally.failures;
+  if (!first) return 0;
+  const seeds = tally.failures.map(({ seed }) => seed);
+  console.error(`violated at ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.slice(0, 20).join(', ')}`);
+  console.error(story(shrink(failureOf(scenarioOf(order, first.seed)))));
+  return 1;
 }

@@ -1,178 +1,162 @@
-import type { ConsensusMessage } from '../../actors/pocket/chain/consensus.ts';
-import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
-import type { Ask, Effect } from '../../actors/pocket/consensus/core/effect.ts';
+import type { SignRequest } from '../../actors/host/signer/protocol.ts';
+import { type ConsensusMessage, consensusSignBytes, type SignedView } from '../../actors/pocket/chain/consensus.ts';
+import { equalBytes } from '../../actors/pocket/chain/hex.ts';
+import type { ValidatorSet } from '../../actors/pocket/chain/validators.ts';
+import type { Effect, Fetch } from '../../actors/pocket/consensus/core/effect.ts';
 import type { Input } from '../../actors/pocket/consensus/core/input.ts';
 import { CodedError } from '../../runtime/errors.ts';
 import type { Random } from '../../runtime/random.ts';
-import { GENESIS_MS } from './disk.ts';
-import type { Keys } from './keys.ts';
-import { type NodeOptions, SimulatedNode, type Surroundings } from './node.ts';
-import { CALM, SETTINGS, type Weather, type WorldSettings } from './settings.ts';
+import { Chance } from './chance.ts';
+import { Judge, Violation } from './judge.ts';
+import { Door, type Keys } from './keys.ts';
+import { Network } from './network.ts';
+import { type Letter, type NodeOptions, SimulatedNode, type Surroundings } from './node.ts';
+import { SETTINGS, type WorldSettings } from './settings.ts';
+import { Timeline } from './timeline.ts';
+import { Trace } from './trace.ts';
 
-interface Task {
-  at_ms: number;
-  order: number;
-  run: () => void;
-}
-
-/** Two honest nodes committed different blocks at one height. */
-export class ForkError extends Error {}
-
-/** Virtual time, the network, and the nodes on it. One seed, one run. */
+/** Virtual time, the network, the nodes on it, and the judge of all they do. One seed, one run. */
 export class World implements Surroundings {
-  now_ms = GENESIS_MS;
-  network: Weather = { ...CALM };
   readonly keys: Keys;
   readonly settings: WorldSettings;
+  readonly chance: Chance;
+  readonly network: Network;
+  readonly judge: Judge;
+  readonly trace = new Trace();
   readonly nodes: SimulatedNode[] = [];
+  /** Inputs that cores took. */
+  steps = 0;
+  /** How likely one of two nodes with one key does not hear what is sent to the key: each gets about half. */
+  twinDeafness = 0.4;
   /** Decides whether an effect happens; a test may crash nodes in it. */
   intercept: (node: SimulatedNode, effect: Effect) => boolean = () => true;
-  /** The next node to be first at a height is cut off before anyone else hears of the decision. */
-  cutDecider = false;
-  readonly #random: Random;
-  readonly #tasks: Task[] = [];
-  /** Group of a node while the network is split. */
-  readonly #groups = new Map<SimulatedNode, number>();
-  readonly #chain: string[] = [];
-  #order = 0;
+  /** Sees what a node posts, and says which of it gets as far as the network. */
+  overhear: (node: SimulatedNode, letters: readonly Letter[]) => readonly Letter[] = (_, letters) => letters;
+  readonly #timeline = new Timeline();
+  readonly #door: Door;
+  /** Who hears what is sent to an address: addresses are objects that all of a world share. */
+  readonly #receivers = new WeakMap<Uint8Array, readonly SimulatedNode[]>();
+  /** What the next proposer puts into its block. */
+  readonly pool: Uint8Array[] = [];
   #transactions = 0;
 
   constructor(keys: Keys, random: Random, settings: Partial<WorldSettings> = {}) {
     this.keys = keys;
-    this.#random = random;
+    this.chance = new Chance(random);
+    this.network = new Network(this.#timeline, this.chance);
+    this.judge = new Judge(keys.validators);
+    this.#door = new Door(keys);
     this.settings = { ...SETTINGS, ...settings };
   }
 
-  add(options: NodeOptions): SimulatedNode {
-    const node = new SimulatedNode(this, options);
-    this.nodes.push(node);
-    return node;
+  get now_ms(): number {
+    return this.#timeline.now_ms;
+  }
+
+  get trouble(): number {
+    return this.network.weather.trouble;
   }
 
   get honest(): SimulatedNode[] {
     return this.nodes.filter(({ options }) => !options.liar);
   }
 
-  chance(probability: number): boolean {
-    return probability > 0 && this.#random.fraction() < probability;
-  }
-
-  between(low: number, high: number): number {
-    return low + Math.floor(this.#random.fraction() * (high - low));
+  /** Before the first message is sent. Nodes are named by letters in the order of addresses; a twin has a stroke. */
+  add(options: NodeOptions): SimulatedNode {
+    const place = this.keys.all.findIndex(({ address }) => equalBytes(address, options.address));
+    const letter = String.fromCharCode('a'.charCodeAt(0) + place);
+    const twins = this.nodes.filter((node) => equalBytes(node.options.address, options.address));
+    const node = new SimulatedNode(this, options, this.nodes.length, letter + "'".repeat(twins.length));
+    this.nodes.push(node);
+    return node;
   }
 
   after(delay_ms: number, run: () => void) {
-    const task = { at_ms: this.now_ms + Math.max(0, delay_ms), order: this.#order++, run };
-    this.#tasks.push(task);
-    for (let at = this.#tasks.length - 1; at > 0; ) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(task, this.#tasks[parent]!)) break;
-      this.#tasks[at] = this.#tasks[parent]!;
-      this.#tasks[parent] = task;
-      at = parent;
+    this.#timeline.after(delay_ms, run);
+  }
+
+  /**
+   * Runs until the time is over or `done`; false if the time was over first.
+   * @throws Violation: of an invariant, or because a core threw
+   */
+  run(duration_ms: number, done?: () => boolean): boolean {
+    try {
+      return this.#timeline.run(duration_ms, done);
+    } catch (error) {
+      if (error instanceof Violation) throw error;
+      throw new Violation('crash', error instanceof Error ? error.message : String(error), { cause: error });
     }
   }
 
-  /** Runs until the time is over or `done`; false if the time was over first. */
-  run(duration_ms: number, done: () => boolean = () => false): boolean {
-    const end_ms = this.now_ms + duration_ms;
-    while (!done()) {
-      const next = this.#tasks[0];
-      if (!next || next.at_ms > end_ms) {
-        this.now_ms = end_ms;
-        return false;
-      }
-      this.#pop();
-      this.now_ms = next.at_ms;
-      next.run();
-    }
-    return true;
-  }
-
-  #pop() {
-    const last = this.#tasks.pop()!;
-    const size = this.#tasks.length;
-    if (size === 0) return;
-    for (let at = 0; ; ) {
-      let child = 2 * at + 1;
-      if (child + 1 < size && isBefore(this.#tasks[child + 1]!, this.#tasks[child]!)) child++;
-      this.#tasks[at] = last;
-      if (child >= size || !isBefore(this.#tasks[child]!, last)) return;
-      this.#tasks[at] = this.#tasks[child]!;
-      at = child;
-    }
-  }
-
-  /** Splits the network at random, or joins it. */
-  split(groups: number) {
-    this.#groups.clear();
-    for (const node of this.nodes) this.#groups.set(node, this.between(0, groups));
-  }
-
+  /** These nodes hear each other, and the others each other. */
   isolate(...nodes: SimulatedNode[]) {
-    for (const node of this.nodes) this.#groups.set(node, nodes.includes(node) ? 1 : 0);
+    this.network.split(this.nodes, (node) => (nodes.includes(this.nodes[node.index]!) ? 1 : 0));
   }
 
-  reaches(from: SimulatedNode, to: SimulatedNode): boolean {
-    return (this.#groups.get(from) ?? 0) === (this.#groups.get(to) ?? 0);
-  }
-
-  send(from: SimulatedNode, address: Uint8Array, message: ConsensusMessage) {
-    if (equalBytes(from.options.address, address)) return;
-    const copies = this.chance(this.network.duplication) ? 2 : 1;
-    for (const to of this.nodes) {
-      if (!equalBytes(to.options.address, address)) continue;
-      // Of two nodes with one key each hears about half.
-      if (to.options.liar && this.chance(0.4)) continue;
-      for (let copy = 0; copy < copies; copy++) this.#deliver(from, to, message);
+  post(from: SimulatedNode, letters: readonly Letter[]) {
+    for (const { to: address, message } of this.overhear(from, letters)) {
+      const receivers = this.#receiversOf(address);
+      for (const to of receivers) {
+        if (to === from || (receivers.length > 1 && this.chance.happens(this.twinDeafness))) continue;
+        this.network.carry(from, to, message, () => to.receive(message));
+      }
     }
   }
 
-  #deliver(from: SimulatedNode, to: SimulatedNode, message: ConsensusMessage) {
-    if (!this.reaches(from, to) || this.chance(this.network.loss)) return;
-    const delay_ms = this.chance(this.network.lateness) ? this.between(50, 1_000) : this.between(1, 50);
-    this.after(delay_ms, () => this.reaches(from, to) && to.receive(message));
+  #receiversOf(address: Uint8Array): readonly SimulatedNode[] {
+    const known = this.#receivers.get(address);
+    if (known) return known;
+    const receivers = this.nodes.filter((node) => equalBytes(node.options.address, address));
+    this.#receivers.set(address, receivers);
+    return receivers;
   }
 
-  serviceTime_ms(kind: Ask['kind']): number {
-    return kind === 'commit' ? this.between(2, 20) : this.between(0, 8);
+  isAuthentic(validators: ValidatorSet, message: ConsensusMessage): boolean {
+    return this.#door.isAuthentic(validators, message);
+  }
+
+  sign(node: SimulatedNode, view: SignedView): Uint8Array {
+    const { address } = node.options;
+    const signature = this.keys.sign(address, consensusSignBytes(view));
+    this.judge.made(address, view, signature);
+    return signature;
   }
 
   transactions(): Uint8Array[] {
-    return Array.from({ length: this.between(0, 3) }, () => {
+    const own = Array.from({ length: this.chance.between(0, 3) }, () => {
       const number = this.#transactions++;
-      return Uint8Array.of(number >> 16, (number >> 8) & 255, number & 255);
+      return Uint8Array.of(0, number >> 16, (number >> 8) & 255, number & 255);
     });
+    return [...this.pool.splice(0), ...own];
   }
 
-  fetch(from: SimulatedNode, id: number, ask: Extract<Ask, { kind: 'fetchBlock' | 'fetchBlocks' }>): Input {
-    const to = this.nodes.find((node) => equalBytes(node.options.address, ask.from) && node.up);
-    if (!to || !this.reaches(from, to) || this.chance(this.network.loss)) {
-      throw new CodedError('PEER_UNREACHABLE', 'no answer');
-    }
+  fetch(from: SimulatedNode, id: number, ask: Fetch): Input {
+    const to = this.#receiversOf(ask.from).find((node) => node.up);
+    if (!to || !this.network.serves(from, to)) throw new CodedError('PEER_UNREACHABLE', 'no answer');
     if (ask.kind === 'fetchBlock') return { kind: 'block', id, block: to.disk.find(ask.blockHash) };
-    const first = Number(ask.height) - 1;
-    const blocks = to.disk.committed.slice(first, first + ask.count).map(({ bytes, commitQc }) => {
-      const falsified = to.options.liar && this.chance(0.5);
-      return { block: bytes, commitQc: falsified ? (to.disk.committed[0]?.commitQc ?? commitQc) : commitQc };
-    });
-    return { kind: 'blocks', id, blocks };
-  }
-
-  /** The one thing that must never happen. */
-  committed(node: SimulatedNode) {
-    if (node.options.liar) return;
-    const at = node.disk.committed.length - 1;
-    const hash = toHex(node.disk.committed[at]!.hash);
-    if (this.cutDecider && this.#chain[at] === undefined) {
-      this.cutDecider = false;
-      this.isolate(node);
+    if (ask.kind === 'fetchMetadata') {
+      const { height: maxHeight, blockHash: tipHash } = to.disk.tip();
+      return { kind: 'metadata', id, metadata: { minHeight: 1n, maxHeight, tipHash, snapshots: [] } };
     }
-    this.#chain[at] ??= hash;
-    if (this.#chain[at] !== hash) throw new ForkError(`fork at height ${at + 1}, found by ${node.name}`);
+    if (ask.kind !== 'fetchBlocks') throw new CodedError('PEER_UNREACHABLE', 'no snapshots here');
+    const first = Number(ask.height) - 1;
+    const blocks = to.disk.committed
+      .slice(first, first + ask.count)
+      .map(({ bytes, commitQc }) => ({ block: bytes, commitQc }));
+    return { kind: 'blocks', id, blocks: to.mask ? to.mask.serves(blocks) : blocks };
   }
-}
 
-function isBefore(a: Task, b: Task): boolean {
-  return a.at_ms < b.at_ms || (a.at_ms === b.at_ms && a.order < b.order);
+  released(node: SimulatedNode, request: SignRequest) {
+    this.judge.released(node, request);
+  }
+
+  committed(node: SimulatedNode) {
+    this.trace.note(this.now_ms, node.name, `commits height ${node.disk.committed.length}`);
+    this.judge.committed(node);
+  }
+
+  stepped(node: SimulatedNode, what: string, message: ConsensusMessage | null) {
+    this.steps++;
+    this.trace.note(this.now_ms, node.name, what, message);
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { TransactionSource } from '../../cli/load/transactions.ts';
 import { type LocalnetLayout, localnetLayout, type NodeStatus } from '../../cli/localnet/files.ts';
 import { prepareNetwork } from '../../cli/localnet/network.ts';
 import { NodeClient } from '../../cli/node-client.ts';
+import { homeLayout } from '../../config/home.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { NodeConfig } from '../../config/schema.ts';
 import type { Fault } from '../../runtime/child-spec.ts';
@@ -18,6 +19,8 @@ import { assertOneChain, loadOn } from './load.ts';
 
 /** A loaded machine of two cores needs tens of seconds for what takes five. */
 const LIMIT_ms = 60_000;
+/** What stays of a home that begins from scratch. */
+const KEPT = new Set(['config.json', 'genesis.json', 'keys', 'signer']);
 
 /** Four real nodes in this process, under load, the first of which is the victim of what tests do. */
 export class FourNodes {
@@ -35,6 +38,7 @@ export class FourNodes {
     entries: readonly NodeStatus[],
     rate: number,
     change: (config: NodeConfig) => NodeConfig,
+    loaded: number,
   ) {
     this.#layout = layout;
     this.entries = entries;
@@ -43,20 +47,29 @@ export class FourNodes {
     this.#seed = Buffer.from(readFileSync(layout.loadSeed, 'utf8').trim(), 'hex');
     const urls = entries.map((node) => node.rpc_url);
     this.clients = urls.map((url) => new NodeClient(url));
-    this.driver = loadOn(layout, urls, rate);
+    this.driver = loadOn(layout, urls.slice(0, loaded), rate);
   }
 
   /**
    * Resolves when all of them commit blocks under load.
    * @param rate transactions per second, all nodes together
    * @param change of every node's configuration
+   * @param options entries of the genesis that are to be others, and how many nodes, from the first, get the load
    */
-  static async start(rate: number, change = (config: NodeConfig): NodeConfig => config): Promise<FourNodes> {
+  static async start(
+    rate: number,
+    change = (config: NodeConfig): NodeConfig => config,
+    { genesis = {}, loaded = 4 }: { genesis?: Record<string, unknown>; loaded?: number } = {},
+  ): Promise<FourNodes> {
     const layout = localnetLayout(mkdtempSync(join(tmpdir(), 'potoroo-four-')));
     const { nodes } = await prepareNetwork(layout, { validators: 4, databaseUrl: undefined });
-    const network = new FourNodes(layout, nodes, rate, change);
+    for (const { home } of nodes) {
+      const file = homeLayout(home).genesis;
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...genesis }));
+    }
+    const network = new FourNodes(layout, nodes, rate, change, loaded);
     await Promise.all(nodes.map(({ number }) => network.startNode(number)));
-    await network.driver.start();
+    if (rate > 0) await network.driver.start();
     await network.reaches(3);
     return network;
   }
@@ -74,6 +87,12 @@ export class FourNodes {
   async stopNode(number: number): Promise<void> {
     await this.#nodes.get(number)?.stop();
     this.#nodes.delete(number);
+  }
+
+  /** Leaves a node that does not run nothing but who it is and what it signed: it begins at genesis. */
+  wipe(number: number): void {
+    const { home } = this.entries[number - 1]!;
+    for (const name of readdirSync(home)) if (!KEPT.has(name)) rmSync(join(home, name), { recursive: true });
   }
 
   async stop(): Promise<void> {

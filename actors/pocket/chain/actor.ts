@@ -1,9 +1,9 @@
-import { ADDRESS_BYTES } from './address.ts';
-import { formatAmount } from './amounts.ts';
-import { encodeCanonical, ensure } from './canonical.ts';
+import { ADDRESS_BYTES, parseAddress } from './address.ts';
+import { formatAmount, parseAmount } from './amounts.ts';
+import { decodeCanonical, encodeCanonical, ensure, type Format } from './canonical.ts';
 import { ActorSchema } from './gen/state_pb.ts';
-import { toHex } from './hex.ts';
-import { PUBLIC_KEY_BYTES } from './sizes.ts';
+import { fromHex, toHex } from './hex.ts';
+import { MAX_VALUE_BYTES, PUBLIC_KEY_BYTES } from './sizes.ts';
 
 export const ACTOR_APP = 1;
 export const ACTOR_SERVICER = 2;
@@ -15,6 +15,13 @@ export const ACTOR_TYPE_NAMES: readonly string[] = ['', 'application', 'servicer
 
 /** Height of an event that has not happened: not paused, not unstaking. */
 export const NO_HEIGHT = -1n;
+
+const ACTOR: Format<typeof ActorSchema> = {
+  schema: ActorSchema,
+  name: 'actor',
+  prefix: 'STATE',
+  maxBytes: MAX_VALUE_BYTES,
+};
 
 /** A staked participant. */
 export interface Actor {
@@ -46,9 +53,9 @@ export interface Actor {
 export function encodeActor(actor: Actor): Uint8Array {
   const { type, address, publicKey, chains, serviceUrl, stakedAmount, pausedHeight, unstakingHeight, output } = actor;
   const { missedBlocks, punishedHeight } = actor;
-  ensure(type >= ACTOR_APP && type <= ACTOR_VALIDATOR, 'STATE', 'actor_type', 'must be from 1 to 4');
+  checkType(type);
   ensure(address.length === ADDRESS_BYTES, 'STATE', 'address', 'must be 20 bytes');
-  ensure(publicKey.length === PUBLIC_KEY_BYTES, 'STATE', 'public_key', 'must be 32 bytes');
+  checkKey(publicKey);
   ensure(output.length === ADDRESS_BYTES, 'STATE', 'output', 'must be 20 bytes');
   return encodeCanonical(ActorSchema, {
     actorType: type,
@@ -63,4 +70,33 @@ export function encodeActor(actor: Actor): Uint8Array {
     missedBlocks,
     punishedHeight,
   });
+}
+
+/** Reads what encodeActor wrote. @throws STATE_*, ADDRESS_INVALID, AMOUNT_INVALID, HEX_INVALID */
+export function decodeActor(bytes: Uint8Array): Actor {
+  const wire = decodeCanonical(ACTOR, bytes);
+  const publicKey = fromHex(wire.publicKey);
+  checkType(wire.actorType);
+  checkKey(publicKey);
+  return {
+    type: wire.actorType,
+    address: parseAddress(wire.address),
+    publicKey,
+    chains: wire.chains,
+    serviceUrl: wire.serviceUrl,
+    stakedAmount: parseAmount(wire.stakedAmount),
+    pausedHeight: wire.pausedHeight,
+    unstakingHeight: wire.unstakingHeight,
+    output: parseAddress(wire.output),
+    missedBlocks: wire.missedBlocks,
+    punishedHeight: wire.punishedHeight,
+  };
+}
+
+function checkType(type: number): void {
+  ensure(type >= ACTOR_APP && type <= ACTOR_VALIDATOR, 'STATE', 'actor_type', 'must be from 1 to 4');
+}
+
+function checkKey(publicKey: Uint8Array): void {
+  ensure(publicKey.length === PUBLIC_KEY_BYTES, 'STATE', 'public_key', 'must be 32 bytes');
 }

@@ -13,13 +13,11 @@ import {
 import { type BlockHeader, BlockHeaderSchema, BlockSchema } from './gen/block_pb.ts';
 import { equalBytes, fromHex, toHex } from './hex.ts';
 import { merkleRoot } from './merkle.ts';
-import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_QC_BYTES, MAX_TRANSACTION_BYTES } from './sizes.ts';
+import { HASH_BYTES, MAX_BLOCK_BYTES, MAX_HEADER_BYTES, MAX_QC_BYTES, MAX_TRANSACTION_BYTES } from './sizes.ts';
 
 export { HASH_BYTES };
 export const BLOCK_VERSION = 1;
 
-/** A header is a QC, at most 32 tree hashes and a kilobyte of the rest. */
-const MAX_HEADER_BYTES = MAX_QC_BYTES + 8_192;
 /** There are eleven trees; the bound leaves room. */
 const MAX_STATE_TREES = 32;
 /** Last millisecond of the year 9999, the end of a protobuf timestamp. */

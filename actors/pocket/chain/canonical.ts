@@ -15,7 +15,19 @@ const MAX_UINT64 = 2n ** 64n - 1n;
 /** Network ids are short and printable: they stand in logs, in file names and in every signature. */
 export const NETWORK_ID = /^[!-~]{1,64}$/;
 
-export type CodePrefix = 'TX' | 'BLOCK' | 'HEADER' | 'CONSENSUS' | 'QC' | 'CERTIFICATE' | 'TIMEOUT' | 'SYNC' | 'STATE';
+export type CodePrefix =
+  | 'TX'
+  | 'BLOCK'
+  | 'HEADER'
+  | 'CONSENSUS'
+  | 'QC'
+  | 'CERTIFICATE'
+  | 'TIMEOUT'
+  | 'SYNC'
+  | 'STATE'
+  | 'PROOF'
+  | 'VALIDATORS'
+  | 'SNAPSHOT';
 
 export interface Format<D extends DescMessage> {
   schema: D;

@@ -69,13 +69,15 @@ export const CHAIN_ERRORS = {
   CERTIFICATE_WRONG_NETWORK: 'The peer belongs to another network.',
   CERTIFICATE_WRONG_PEER: 'The certificate was issued for another peer id.',
   CERTIFICATE_EXPIRED: 'The certificate has expired: check the clock of both machines.',
-  CERTIFICATE_SIGNER_UNKNOWN: 'The key of the certificate is not a validator key.',
   CERTIFICATE_SIGNATURE_INVALID: 'The signature of the certificate is wrong.',
 
   LIGHT_HEADER_INVALID: 'A header does not follow the header that is trusted.',
   LIGHT_VALIDATORS_UNKNOWN: 'The validators shown with a header are not those that the trusted header names.',
   LIGHT_SET_CHANGED:
     'The validators changed between the trusted header and this one: headers are missing between them.',
+  LIGHT_UNDECIDED:
+    'A header comes without a certificate, as that of genesis: only its own hash, from someone you trust, proves it.',
+  LIGHT_HASH_FOREIGN: 'The header is not the one whose hash is trusted.',
   LIGHT_QC_FOREIGN: 'The certificate shown with a header is for another block or another step.',
 
   SYNC_MALFORMED: 'The bytes are not a sync message, or a field of it has the wrong form.',
@@ -87,10 +89,27 @@ export const CHAIN_ERRORS = {
   RELAY_ESTIMATE_INVALID: 'A number of relays to aim at, or an estimate of how many there are, is not above 0.',
 
   STATE_MALFORMED: 'A value for the state tries has a field of the wrong form.',
+  STATE_NOT_CANONICAL: 'The bytes are a value of a state trie, but not in its one canonical encoding.',
+  STATE_TOO_LARGE: 'The bytes are longer than any value of a state trie.',
+
+  PROOF_MALFORMED: 'The proof is not one, or a field of it has the wrong form: fetch it again.',
+  PROOF_NOT_CANONICAL: 'The bytes are a proof, but not in its one canonical encoding.',
+  PROOF_TOO_LARGE: 'The proof is larger than one may be.',
+  PROOF_MISMATCH: 'A proof says in one field something else than in another, which the message names.',
+  PROOF_WRONG: 'The proof does not show the value, or its absence, under the state of its header.',
+
+  SNAPSHOT_MALFORMED:
+    'The bytes are not a part of a snapshot, or a field has the wrong form: fetch the snapshot from another peer.',
+  SNAPSHOT_NOT_CANONICAL: 'The bytes are a part of a snapshot, but not in its one canonical encoding.',
+  SNAPSHOT_TOO_LARGE: 'The part of a snapshot is larger than one may be.',
+  SNAPSHOT_VERSION_UNSUPPORTED: 'The snapshot is of a version that this node does not know: upgrade the node.',
 
   VALIDATORS_INVALID: 'A validator set is empty, too large, or has two validators with one address.',
   SORTITION_INVALID:
     'A leader election was asked for with a stake, a height, a VRF output or a number of candidates that cannot be.',
+  VALIDATORS_MALFORMED: 'The bytes are not a validator set, or a field of it has the wrong form.',
+  VALIDATORS_NOT_CANONICAL: 'The bytes are a validator set, but not in its one canonical encoding.',
+  VALIDATORS_TOO_LARGE: 'The validator set is larger than one may be.',
   GENESIS_INVALID:
     'The genesis file has a wrong entry; the message names its path, its value and what to write instead.',
   GENESIS_DUPLICATE_ADDRESS: 'An address stands twice in one list of the genesis file.',

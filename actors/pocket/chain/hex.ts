@@ -3,13 +3,10 @@ import { CodedError } from '../../../runtime/errors.ts';
 export { equalBytes } from '../../../wasm/bytes.ts';
 
 const HEX = /^(?:[0-9a-f]{2})*$/;
-const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Lower-case, no prefix. */
+/** Lower-case, no prefix. Native: certificates are looked up by their bytes, and have a kilobyte. */
 export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += DIGITS[byte];
-  return text;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
 /** @throws HEX_INVALID: upper case is refused too, so that one value has one text. */
@@ -20,9 +17,7 @@ export function fromHex(text: string): Uint8Array {
       length: text.length,
     });
   }
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
+  return new Uint8Array(Buffer.from(text, 'hex'));
 }
 
 /** Byte by byte, the shorter first where one begins the other: the order of the lower-case hex texts. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { blockHash, type Header } from './block.ts';
 import { encodeQc, STEP_COMMIT, STEP_PREPARE } from './consensus.ts';
-import { trustHeader, verifyHeader } from './light-client.ts';
-import { type TestValidator, testHeader, testQc, testValidators } from './testing.ts';
+import { trustHeader, verifyDecided, verifyHeader } from './light-client.ts';
+import { TEST_NETWORK, type TestValidator, testHeader, testQc, testValidators } from './testing.ts';
 import { validatorSet, validatorSetHash } from './validators.ts';
 
 const all = testValidators(7);
@@ -82,4 +82,17 @@ test('believes no header that does not follow', () => {
   ]) {
     assert.throws(follow(change), { code: 'LIGHT_HEADER_INVALID' });
   }
+});
+
+test('believes what trusted validators decided, at any height that is theirs', () => {
+  const anchor = { networkId: TEST_NETWORK, validatorsHash: hashOf(early) };
+  for (const header of [first, third, fourth]) {
+    assert.equal(verifyDecided(anchor, header, qcOf(header, early), setOf(early)).header, header);
+  }
+  const decide = (header: Header, validators: readonly TestValidator[], networkId = TEST_NETWORK) =>
+    verifyDecided({ ...anchor, networkId }, header, qcOf(header, validators), setOf(validators));
+  assert.throws(() => decide(fifth, early), { code: 'LIGHT_SET_CHANGED' });
+  assert.throws(() => decide(fifth, late), { code: 'LIGHT_VALIDATORS_UNKNOWN' });
+  assert.throws(() => decide(third, early, 'other'), { code: 'LIGHT_HEADER_INVALID' });
+  assert.throws(() => decide(third, early.slice(2)), { code: 'LIGHT_VALIDATORS_UNKNOWN' });
 });

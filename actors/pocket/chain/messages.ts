@@ -74,7 +74,7 @@ export type MessagePause = MessageOnActor<'utility.MessagePause'>;
 export type MessageUnpause = MessageOnActor<'utility.MessageUnpause'>;
 
 /** Proves that a validator has signed two things that exclude each other. Nobody signs or pays for it. */
-export interface MessageDoubleSign extends Evidence {
+interface MessageDoubleSign extends Evidence {
   type: 'utility.MessageDoubleSign';
 }
 

@@ -1,5 +1,6 @@
-import { encodeCanonical, ensure, isUint64 } from './canonical.ts';
+import { decodeCanonical, encodeCanonical, ensure, type Format, isUint64 } from './canonical.ts';
 import { ParamSchema } from './gen/state_pb.ts';
+import { MAX_VALUE_BYTES } from './sizes.ts';
 
 /** Owns every parameter unless genesis says otherwise. */
 const DEFAULT_OWNER = 'da034209758b78eaea06dd99c07909ab54c99b45';
@@ -39,6 +40,13 @@ const OTHER_MESSAGES = [
 /** Every governance parameter with its default, by ascending name. */
 export const DEFAULT_PARAMS: ReadonlyMap<string, string> = new Map(defaults().sort(([a], [b]) => (a < b ? -1 : 1)));
 
+const PARAM: Format<typeof ParamSchema> = {
+  schema: ParamSchema,
+  name: 'parameter',
+  prefix: 'STATE',
+  maxBytes: MAX_VALUE_BYTES,
+};
+
 /** True for a parameter whose value is an address. */
 export function isOwnerParam(name: string): boolean {
   return name.endsWith(OWNER_SUFFIX);
@@ -49,6 +57,13 @@ export function encodeParam(param: { name: string; value: string; height: bigint
   ensure(param.name !== '', 'STATE', 'name', 'is missing');
   ensure(isUint64(param.height), 'STATE', 'height', 'must be from 0 to 2^64 - 1');
   return encodeCanonical(ParamSchema, param);
+}
+
+/** Reads what encodeParam wrote. @throws STATE_* */
+export function decodeParam(bytes: Uint8Array): { name: string; value: string; height: bigint } {
+  const { name, value, height } = decodeCanonical(PARAM, bytes);
+  ensure(name !== '', 'STATE', 'name', 'is missing');
+  return { name, value, height };
 }
 
 function defaults(): [string, string][] {

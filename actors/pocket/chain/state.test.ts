@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sha256 } from '../../../wasm/hash.ts';
-import { encodeAccount } from './account.ts';
-import { ACTOR_VALIDATOR, encodeActor, NO_HEIGHT } from './actor.ts';
+import { decodeAccount, encodeAccount } from './account.ts';
+import { ACTOR_VALIDATOR, decodeActor, encodeActor, NO_HEIGHT } from './actor.ts';
 import { toHex } from './hex.ts';
-import { DEFAULT_PARAMS, encodeParam, isOwnerParam } from './params.ts';
+import { DEFAULT_PARAMS, decodeParam, encodeParam, isOwnerParam } from './params.ts';
 import { POOL_DAO, POOLS } from './pools.ts';
 
 const filled = (length: number, byte: number) => new Uint8Array(length).fill(byte);
@@ -71,4 +71,29 @@ test('the hash roles give the published root of a trie with one entry', () => {
   const [key, value] = [sha256(Buffer.from('foo')), sha256(Buffer.from('bar'))];
   const root = sha256(Buffer.concat([Uint8Array.of(0), key, value]));
   assert.equal(toHex(root), 'ace64ee83ecf596655deac72c646a30ae7bd71635992cd4c1a5a10350fcc1c52');
+});
+
+test('what a trie holds can be read back', () => {
+  const account = { address: filled(20, 1), amount: 7n };
+  assert.deepEqual(decodeAccount(encodeAccount(account)), account);
+  const actor = {
+    type: ACTOR_VALIDATOR,
+    address: filled(20, 1),
+    publicKey: filled(32, 2),
+    chains: ['0001', '0002'],
+    serviceUrl: 'host:1',
+    stakedAmount: 2n ** 128n - 1n,
+    pausedHeight: NO_HEIGHT,
+    unstakingHeight: 9n,
+    output: filled(20, 3),
+    missedBlocks: 4n,
+    punishedHeight: 5n,
+  };
+  assert.deepEqual(decodeActor(encodeActor(actor)), actor);
+  const param = { name: 'message_send_fee', value: '', height: 0n };
+  assert.deepEqual(decodeParam(encodeParam(param)), param);
+  for (const decode of [decodeAccount, decodeActor, decodeParam]) {
+    assert.throws(() => decode(Uint8Array.of(0xff)), { code: 'STATE_MALFORMED' });
+  }
+  assert.throws(() => decodeAccount(new Uint8Array(1_000)), { code: 'STATE_TOO_LARGE' });
 });

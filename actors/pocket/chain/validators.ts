@@ -1,13 +1,26 @@
 import { CodedError } from '../../../runtime/errors.ts';
 import { sha3_256 } from '../../../wasm/hash.ts';
 import { ACTOR_VALIDATOR, type Actor, NO_HEIGHT } from './actor.ts';
-import { formatAmount } from './amounts.ts';
-import { encodeCanonical } from './canonical.ts';
+import { formatAmount, parseAmount } from './amounts.ts';
+import { decodeCanonical, encodeCanonical, ensure, type Format } from './canonical.ts';
 import { ValidatorSetSchema } from './gen/state_pb.ts';
-import { compareBytes, toHex } from './hex.ts';
+import { compareBytes, fromHex, toHex } from './hex.ts';
 
 /** Bounds a QC: about 110 bytes for each signer. */
 export const MAX_VALIDATORS = 1_000;
+
+/** One as it is encoded: hex of address and key, the power, the framing. */
+const MAX_ENCODED_BYTES = 160;
+const VALIDATOR_SET: Format<typeof ValidatorSetSchema> = {
+  schema: ValidatorSetSchema,
+  name: 'validator set',
+  prefix: 'VALIDATORS',
+  maxBytes: MAX_VALIDATORS * MAX_ENCODED_BYTES,
+};
+const ADDRESS_HEX = /^[0-9a-f]{40}$/;
+const KEY_HEX = /^[0-9a-f]{64}$/;
+/** As encodeValidatorSet writes it: 1 is empty. */
+const POWER = /^(?:|0|[2-9]|[1-9][0-9]{1,38})$/;
 
 export interface Validator {
   /** 20 bytes. */
@@ -102,10 +115,33 @@ export function leaderOf(set: ValidatorSet, height: bigint, round: number): Vali
  * hash binds whoever checks a certificate to the weights.
  */
 export function validatorSetHash(set: ValidatorSet): Uint8Array {
+  return sha3_256(encodeValidatorSet(set));
+}
+
+/** The very bytes that validatorSetHash is of: what shows a set to whoever trusts its hash. Without service URLs. */
+export function encodeValidatorSet(set: ValidatorSet): Uint8Array {
   const validators = set.list.map(({ address, publicKey, power }) => ({
     address: toHex(address),
     pubKey: toHex(publicKey),
     votingPower: power === 1n ? '' : formatAmount(power),
   }));
-  return sha3_256(encodeCanonical(ValidatorSetSchema, { validators }));
+  return encodeCanonical(ValidatorSetSchema, { validators });
+}
+
+/**
+ * Reads a set that somebody shows; its hash says whether it is the right one. The service URLs are empty.
+ * @throws VALIDATORS_*
+ */
+export function decodeValidatorSet(bytes: Uint8Array): ValidatorSet {
+  const { validators } = decodeCanonical(VALIDATOR_SET, bytes);
+  const list = validators.map(({ address, pubKey, votingPower }): Validator => {
+    ensure(ADDRESS_HEX.test(address), 'VALIDATORS', 'address', 'must be 40 lower-case hex digits');
+    ensure(KEY_HEX.test(pubKey), 'VALIDATORS', 'pub_key', 'must be 64 lower-case hex digits');
+    ensure(POWER.test(votingPower), 'VALIDATORS', 'voting_power', 'must be a whole number, and empty for 1');
+    const power = votingPower === '' ? 1n : parseAmount(votingPower);
+    return { address: fromHex(address), publicKey: fromHex(pubKey), serviceUrl: '', power };
+  });
+  const isAscending = validators.every(({ address }, index) => index === 0 || validators[index - 1]!.address < address);
+  ensure(isAscending, 'VALIDATORS', 'validators', 'must be by ascending address, each address once');
+  return validatorSet(list);
 }

@@ -9,7 +9,7 @@ import type { Validator } from '../chain/validators.ts';
 import type { P2pProtocol } from '../p2p/protocol.ts';
 import type { PersistenceProtocol } from '../persistence/protocol.ts';
 import type { UtilityProtocol } from '../utility/protocol.ts';
-import type { Ask } from './core/effect.ts';
+import type { Ask, Fetch, Restore } from './core/effect.ts';
 import type { Input } from './core/input.ts';
 
 export interface Peers {
@@ -74,9 +74,24 @@ export async function put(peers: Peers, id: number, ask: Ask, trace: string): Pr
     }
     case 'tip':
       return { kind: 'tip', id, tip: await peers.persistence.ask('tip', {}) };
+    case 'restoreBegin':
+    case 'restoreChunk':
+    case 'restoreEnd':
+      return restore(peers, id, ask);
     default:
       return fetchFrom(peers, id, ask);
   }
+}
+
+/** Parts of a snapshot, into the database. */
+async function restore({ persistence }: Peers, id: number, ask: Restore): Promise<Input> {
+  if (ask.kind === 'restoreBegin') {
+    const { missing } = await persistence.ask('restoreBegin', { manifest: ask.manifest });
+    return { kind: 'missing', id, missing };
+  }
+  if (ask.kind === 'restoreEnd') return { kind: 'tip', id, tip: await persistence.ask('restoreEnd', {}) };
+  await persistence.ask('restoreChunk', { index: ask.index, chunk: ask.chunk });
+  return { kind: 'stored', id };
 }
 
 /** @returns who decides the next height */
@@ -86,22 +101,34 @@ async function commit(peers: Peers, ask: Extract<Ask, { kind: 'commit' }>, trace
   return validators;
 }
 
-type Fetch = Extract<Ask, { kind: 'fetchBlock' | 'fetchBlocks' }>;
-
-/** Another validator is asked instead of the same one again, so nothing of this is transient. */
-async function fetchFrom(peers: Peers, id: number, ask: Fetch): Promise<Input> {
+/** Another peer is asked instead of the same one again, so nothing of this is transient. */
+async function fetchFrom({ p2p }: Peers, id: number, ask: Fetch): Promise<Input> {
   try {
-    const request: SyncRequest =
-      ask.kind === 'fetchBlock'
-        ? { kind: 'block', blockHash: ask.blockHash }
-        : { kind: 'blocks', from: ask.height, count: ask.count };
-    const { response } = await peers.p2p.ask('request', { to: ask.from, request: encodeSyncRequest(request) });
+    const request = requestOf(ask);
+    const body = { to: ask.from, request: encodeSyncRequest(request) };
+    const { response } = await p2p.ask('request', body, 'timeout_ms' in ask ? { timeout_ms: ask.timeout_ms } : {});
     const answer = decodeSyncResponse(response);
-    if (answer.kind === 'block' && ask.kind === 'fetchBlock') return { kind: 'block', id, block: answer.block };
-    if (answer.kind === 'blocks' && ask.kind === 'fetchBlocks') return { kind: 'blocks', id, blocks: answer.blocks };
-    return { kind: 'failed', id, code: 'PEER_PROTOCOL', message: 'the validator answered another question' };
+    if (answer.kind === request.kind) return { ...answer, id };
+    return { kind: 'failed', id, code: 'PEER_PROTOCOL', message: 'the peer answered another question' };
   } catch (error) {
     return failure(id, error);
+  }
+}
+
+function requestOf(ask: Fetch): SyncRequest {
+  switch (ask.kind) {
+    case 'fetchBlock':
+      return { kind: 'block', blockHash: ask.blockHash };
+    case 'fetchBlocks':
+      return { kind: 'blocks', from: ask.height, count: ask.count };
+    case 'fetchMetadata':
+      return { kind: 'metadata' };
+    case 'fetchHeader':
+      return { kind: 'headers', from: ask.height, count: 1 };
+    case 'fetchManifest':
+      return { kind: 'manifest', height: ask.height };
+    case 'fetchChunk':
+      return { kind: 'chunk', height: ask.height, index: ask.index };
   }
 }
 

@@ -35,6 +35,14 @@ export const consensusConfigSchema = z.strictObject({
     .max(1_024)
     .default(64)
     .describe('Size that the journal may reach; at a height that needs more none is kept, and a restart costs a round'),
+  snapshot_threshold_blocks: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .default(2_000)
+    .describe(
+      'A node that lacks more blocks than this takes a snapshot of the state from its peers, if one has any, and the blocks after it; 0: always all blocks, unless no peer has them any more',
+    ),
 });
 type ConsensusConfig = z.infer<typeof consensusConfigSchema>;
 

@@ -9,6 +9,7 @@ import {
 } from '../chain/consensus.ts';
 import { type Genesis, parseGenesis } from '../chain/genesis.ts';
 import { equalBytes, toHex } from '../chain/hex.ts';
+import { isQuorumOf } from '../chain/validators.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
@@ -22,6 +23,7 @@ import type { Input, TimerName } from './core/input.ts';
 import { hotpokt } from './core/rules.ts';
 import type { Settings, State } from './core/state.ts';
 import { begin, isWanted, step } from './core/step.ts';
+import { isSyncing, syncView } from './core/sync.ts';
 import { circumstancesOf, Journal } from './journal.ts';
 import { consensusMetrics } from './metrics.ts';
 import { type ConsensusState, consensusProtocol } from './protocol.ts';
@@ -57,8 +59,8 @@ class Shell {
   #journal: Journal | null = null;
   /** Reported before the core was there. */
   #mempool: number | null = null;
-  /** Validators that p2p is connected with. */
-  #connected = 0;
+  /** Addresses of the peers with which messages go both ways. */
+  #connected: readonly Uint8Array[] = [];
   #stopped = false;
 
   constructor(context: Context<typeof consensusProtocol, ConsensusStart>) {
@@ -122,6 +124,7 @@ class Shell {
         'the key of this node is not a validator now: it follows the chain, and takes no part in consensus',
       );
     this.#perform(effects);
+    this.input({ kind: 'peers', addresses: this.#connected });
     if (this.#mempool !== null) this.mempool(this.#mempool);
   }
 
@@ -174,9 +177,10 @@ class Shell {
     if (message) this.input({ kind: 'message', message });
   }
 
-  connected(validators: number) {
-    this.#connected = validators;
+  connected(validators: number, addresses: readonly Uint8Array[]) {
+    this.#connected = addresses;
     this.#reporter.metrics.validators.set(validators);
+    this.input({ kind: 'peers', addresses });
   }
 
   trigger(): { height: bigint; round: number } {
@@ -195,7 +199,8 @@ class Shell {
   }
 
   view(): ConsensusState {
-    const { height, view, manual, catchup } = this.#running();
+    const state = this.#running();
+    const { height, view, manual } = state;
     const leader = toHex(view.leader.address);
     const { round, step, leads } = view;
     return {
@@ -205,14 +210,17 @@ class Shell {
       leader,
       isLeader: leads,
       manual,
-      syncing: catchup !== null,
+      syncing: isSyncing(state),
       quorum: this.#hasQuorum(),
+      sync: syncView(state),
     };
   }
 
+  /** Strangers have no power, so it does not matter who else is connected. */
   #hasQuorum(): boolean {
-    const { isValidator, validators } = this.#running();
-    return 3 * (this.#connected + (isValidator ? 1 : 0)) > 2 * validators.list.length;
+    const { validators, settings } = this.#running();
+    const here = [settings.self, ...this.#connected].map((address) => ({ address }));
+    return isQuorumOf(validators, here);
   }
 
   stop() {
@@ -252,7 +260,8 @@ class Shell {
 
   #settings(self: Uint8Array): Settings {
     const { networkId, blockInterval_ms, emptyBlockInterval_ms, maxBlockBytes, leaderElection } = this.#genesis;
-    const { timeout_ms, timeout_cap_ms, resend_ms, max_clock_drift_ms } = this.#context.config.consensus;
+    const { timeout_ms, timeout_cap_ms, resend_ms, max_clock_drift_ms, snapshot_threshold_blocks } =
+      this.#context.config.consensus;
     return {
       networkId,
       self,
@@ -264,6 +273,7 @@ class Shell {
       resend_ms,
       maxClockDrift_ms: max_clock_drift_ms,
       election: leaderElection,
+      snapshotThreshold_blocks: snapshot_threshold_blocks,
     };
   }
 
@@ -285,6 +295,9 @@ class Shell {
       case 'broadcast':
         metrics.sent.inc({ how: 'broadcast' });
         if (!p2p.tell('broadcast', { message: encodeConsensusMessage(effect.message) })) metrics.unsent.inc();
+        return;
+      case 'accuse':
+        p2p.tell('accuse', { address: effect.address, reason: effect.reason });
         return;
       case 'setTimer':
         return this.#setTimer(effect.timer, effect.token, effect.delay_ms);
@@ -360,7 +373,7 @@ export default defineActor<typeof consensusProtocol, ConsensusStart>({
         ...listen(utilityProtocol, { mempool: ({ transactions }) => shell.mempool(transactions) }),
         ...listen(p2pProtocol, {
           consensusMessage: ({ from, message }) => shell.receive(from, message),
-          connected: ({ validators }) => shell.connected(validators),
+          connected: ({ validators, addresses }) => shell.connected(validators, addresses),
         }),
       },
       ready: () => shell.ready(),

@@ -9,6 +9,12 @@ export interface ConsensusMetrics {
   readonly round: Gauge;
   readonly step: Gauge;
   readonly syncing: Gauge;
+  readonly syncPhase: Gauge<'state'>;
+  readonly syncTarget: Gauge;
+  readonly syncRate: Gauge;
+  readonly syncBlocks: Counter<'peer'>;
+  readonly syncRequests: Counter<'peer' | 'outcome'>;
+  readonly snapshots: Counter<'stage'>;
   readonly validators: Gauge;
   readonly views: Counter<'cause'>;
   readonly timeouts: Counter;
@@ -48,6 +54,22 @@ export function consensusMetrics(registry: Registry): ConsensusMetrics {
     round: gauge('round', 'Round of the height; above 0 means that a leader failed or messages were late'),
     step: gauge('step', 'Step of the round: 1 NEWROUND, 2 PREPARE, 3 PRECOMMIT, 4 COMMIT, 5 DECIDE'),
     syncing: gauge('syncing', '1 while blocks that others have decided are being fetched'),
+    syncPhase: new Gauge({
+      name: 'potoroo_consensus_sync_state',
+      help: '1 at the state of the node: unsynced, sync_mode, then pacemaker (a validator) or synced (any other node)',
+      labelNames: ['state'],
+      registers,
+    }),
+    syncTarget: gauge('sync_target_height', 'Highest height that is known to be decided, as last told'),
+    syncRate: gauge('sync_blocks_per_second', 'Blocks committed per second while catching up, as last told'),
+    syncBlocks: counter('sync_blocks_fetched', 'Blocks fetched for catching up, by the address of the peer', 'peer'),
+    syncRequests: counter(
+      'sync_requests',
+      'Requests for ranges of blocks, by the address of the peer and by outcome: ok, empty, unreachable, stalled, lie',
+      'peer',
+      'outcome',
+    ),
+    snapshots: counter('snapshot_stages', 'Snapshots taken, by the stage that they entered', 'stage'),
     validators: gauge('connected_validators', 'Validators with a proven consensus stream to this one'),
     views: counter(
       'views',
@@ -86,7 +108,11 @@ export function consensusMetrics(registry: Registry): ConsensusMetrics {
     ),
     refusals: counter('sign_refusals', 'Messages that the signer refused to sign, by code', 'code'),
     failures: counter('failures', 'Requests to other actors that failed for good, by request and code', 'ask', 'code'),
-    badPeers: counter('bad_blocks', 'Wrong answers of validators to requests for blocks, by reason', 'reason'),
+    badPeers: counter(
+      'bad_peers',
+      'Peers that served false blocks, headers or snapshots, or stalled, by reason; all but stalled are provable lies',
+      'reason',
+    ),
     staleRecords: counter(
       'stale_records',
       "Starts at which the signer's record held less than this validator had said: it is an old copy",

@@ -1,9 +1,17 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../runtime/clock.ts';
-import type { Fact } from './core/effect.ts';
+import type { Fact, SyncPhase } from './core/effect.ts';
 import type { ConsensusMetrics } from './metrics.ts';
 
 const PHASES = ['', 'newround', 'prepare', 'precommit', 'commit', 'decide'];
+
+const SYNC_PHASES: readonly SyncPhase[] = ['unsynced', 'sync_mode', 'pacemaker', 'synced'];
+const PHASE_TEXTS: Readonly<Record<SyncPhase, string>> = {
+  unsynced: 'not in sync: nobody serves what is missing here',
+  sync_mode: 'behind the network: syncing',
+  pacemaker: 'in sync with the network: taking part',
+  synced: 'in sync with the network: following',
+};
 
 /** Turns the facts of the core into metrics and logs. */
 export class Reporter {
@@ -36,11 +44,14 @@ export class Reporter {
         metrics.timeouts.inc();
         return this.#log.info(fact, 'view timed out');
       case 'behind':
-        metrics.syncing.set(1);
-        return this.#log.info(fact, 'behind the network: fetching blocks');
+        return this.#log.debug(fact, 'blocks are decided that are missing here');
       case 'caughtUp':
-        metrics.syncing.set(0);
-        return this.#log.info(fact, 'caught up with the network');
+        return this.#log.debug(fact, 'no decided block is missing here');
+      case 'phase':
+      case 'progress':
+      case 'fetched':
+      case 'snapshot':
+        return this.#sync(fact);
       default:
         return this.#trouble(fact);
     }
@@ -65,6 +76,27 @@ export class Reporter {
     if (this.#phase && name) this.timed(name, this.#phase.since_ns);
     this.#phase = { step, since_ns: this.#clock.monotonic_ns() };
     this.metrics.step.set(step);
+  }
+
+  #sync(fact: Extract<Fact, { fact: 'phase' | 'progress' | 'fetched' | 'snapshot' }>) {
+    const { metrics } = this;
+    if (fact.fact === 'phase') {
+      for (const phase of SYNC_PHASES) metrics.syncPhase.set({ state: phase }, phase === fact.to ? 1 : 0);
+      metrics.syncing.set(fact.to === 'sync_mode' ? 1 : 0);
+      metrics.syncTarget.set(Number(fact.target));
+      this.#log.info(fact, PHASE_TEXTS[fact.to]);
+    } else if (fact.fact === 'progress') {
+      metrics.syncTarget.set(Number(fact.target));
+      metrics.syncRate.set(fact.rate_blocks_per_s);
+      const left = fact.eta_s === null ? 'no end in sight' : `${fact.eta_s} s to go`;
+      this.#log.info(fact, `syncing: ${fact.height} of ${fact.target}, ${fact.rate_blocks_per_s} blocks/s, ${left}`);
+    } else if (fact.fact === 'fetched') {
+      metrics.syncRequests.inc({ peer: fact.address, outcome: fact.outcome });
+      metrics.syncBlocks.inc({ peer: fact.address }, fact.blocks);
+    } else {
+      metrics.snapshots.inc({ stage: fact.stage });
+      this.#log.info(fact, `snapshot of height ${fact.height}: ${fact.stage}`);
+    }
   }
 
   #trouble(
@@ -101,7 +133,7 @@ export class Reporter {
       this.#log.warn(fact, 'the signer refused: this validator is silent in this step');
     } else if (fact.fact === 'badPeer') {
       metrics.badPeers.inc({ reason: fact.reason });
-      this.#log.warn(fact, 'a validator answered with a wrong block');
+      this.#log.warn(fact, 'a peer did not serve what it claims to have: it is not asked for a while');
     } else if (fact.fact === 'recordBehind') {
       metrics.staleRecords.inc();
       this.#log.error(

@@ -33,13 +33,13 @@ export const p2pConfigSchema = z.strictObject({
     .min(0)
     .max(10_000)
     .default(32)
-    .describe('Peers without a validator certificate that may follow this node; more are refused'),
+    .describe('Peers that are no validators that may follow this node; more are refused'),
   certificate_ttl_ms: z
     .int()
     .min(60_000)
     .max(7 * 86_400_000)
     .default(3_600_000)
-    .describe('Life of the certificates that show this node to be a validator; renewed at two thirds of it'),
+    .describe('Life of the certificates that prove the key of this node to its peers; renewed at two thirds of it'),
 });
 export type P2pConfig = z.infer<typeof p2pConfigSchema>;
 

@@ -1,5 +1,5 @@
 import { loadNodeKey } from '../../../net/node-key.ts';
-import { defineActor } from '../../../runtime/actor.ts';
+import { defineActor, listen } from '../../../runtime/actor.ts';
 import { signerProtocol } from '../../host/signer/protocol.ts';
 import { parseGenesis } from '../chain/genesis.ts';
 import { persistenceProtocol } from '../persistence/protocol.ts';
@@ -13,7 +13,7 @@ export default defineActor<typeof p2pProtocol, P2pStart>({
   protocol: p2pProtocol,
   // Nothing is asked of utility: whether it is ready is all that matters here.
   uses: [signerProtocol, persistenceProtocol, utilityProtocol],
-  listens: [],
+  listens: [persistenceProtocol],
   async start(context) {
     const { clock, random, log, metrics } = context;
     const config = context.config.p2p;
@@ -34,7 +34,7 @@ export default defineActor<typeof p2pProtocol, P2pStart>({
         consensusMessage: (from, message) => context.emit('consensusMessage', { from, message }),
         transactions: (transactions, peerId) => context.emit('transactions', { transactions, peerId }),
         transactionsWanted: () => utility.ready,
-        connected: (validators) => context.emit('connected', { validators }),
+        connected: (validators, addresses) => context.emit('connected', { validators, addresses }),
       },
     );
     return {
@@ -42,6 +42,7 @@ export default defineActor<typeof p2pProtocol, P2pStart>({
         broadcast: ({ message }) => network.broadcast(message),
         send: ({ to, message }) => network.send(to, message),
         gossip: ({ transactions }) => network.gossip(transactions),
+        accuse: ({ address, reason }) => network.accuse(address, reason),
       },
       ask: {
         peers: () => network.peers(),
@@ -50,9 +51,12 @@ export default defineActor<typeof p2pProtocol, P2pStart>({
           return { response: await network.request(to, request, timeout_ms) };
         },
       },
+      on: listen(persistenceProtocol, {
+        committed: ({ height, validators }) => network.committed(height, validators),
+      }),
       parallel: { sync: MAX_REQUESTS },
       ready: () => network.start(),
-      rebound: () => network.repeatConnected(),
+      rebound: () => network.rebound(),
       stop: () => network.stop(),
     };
   },

@@ -21,10 +21,13 @@ export const p2pProtocol = defineProtocol('p2p', {
     send: message<{ to: Uint8Array; message: Uint8Array }>('consensus', ['to', 'message']),
     /** Admitted transactions (canonical bytes) for everyone. */
     gossip: message<{ transactions: Uint8Array[] }>('bulk', ['transactions']),
+    /** A peer, named by its proven address, served what is provably false: it weighs on the peer, and may shut it out. */
+    accuse: message<{ address: Uint8Array; reason: string }>('sync', ['address', 'reason']),
   },
   ask: {
     /**
-     * One request of the sync protocol (canonical bytes of pocket/chain SyncRequest) to one validator.
+     * One request of the sync protocol (canonical bytes of pocket/chain SyncRequest) to the peer that has proven this
+     * address, validator or not.
      * @throws PEER_UNREACHABLE, PEER_PROTOCOL, DEADLINE_EXCEEDED
      */
     request: question<{ to: Uint8Array; request: Uint8Array }, { response: Uint8Array }>(
@@ -40,8 +43,11 @@ export const p2pProtocol = defineProtocol('p2p', {
     consensusMessage: message<{ from: Uint8Array; message: Uint8Array }>('consensus', ['from', 'message']),
     /** Gossiped transactions. Not yet decoded. */
     transactions: message<{ transactions: Uint8Array[]; peerId: string }>('bulk', ['transactions', 'peerId']),
-    /** How many validators have a proven consensus stream now. */
-    connected: message<{ validators: number }>('control', ['validators']),
+    /**
+     * Who is connected, with a consensus stream that goes both ways: how many validators, and the proven addresses of
+     * all of them, others than validators included, at most 1,000.
+     */
+    connected: message<{ validators: number; addresses: Uint8Array[] }>('control', ['validators', 'addresses']),
   },
   records: [['peerId', 'address', 'multiaddr', 'connected', 'direction']],
 });

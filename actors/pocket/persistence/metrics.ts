@@ -16,7 +16,14 @@ export interface PersistenceMetrics {
   readonly journal: Gauge;
   readonly cacheLookups: Counter<'result'>;
   readonly trieLeaves: Gauge<'tree'>;
+  readonly proofHeights: Gauge;
+  readonly proofBytes: Gauge;
   readonly retries: Counter;
+  readonly snapshotHeight: Gauge;
+  readonly snapshotBytes: Gauge;
+  readonly snapshotSeconds: Gauge;
+  readonly snapshotFailures: Counter;
+  readonly restoreSeconds: Gauge;
 }
 
 export function persistenceMetrics(registry: Registry): PersistenceMetrics {
@@ -59,9 +66,25 @@ export function persistenceMetrics(registry: Registry): PersistenceMetrics {
       labelNames: ['tree'],
       registers,
     }),
+    proofHeights: gauge(
+      'proof_heights',
+      'Heights whose state can be proven; grows to database.proof_heights after a start, falls where memory ends',
+    ),
+    proofBytes: gauge(
+      'proof_bytes',
+      'Memory of the tries beyond the state of the tip: of heights kept for proofs (at most database.proof_memory_mb)',
+    ),
     retries: counter(
       'retries',
       'Database work repeated because the connection was lost; rising means an unsteady server',
     ),
+    snapshotHeight: gauge('snapshot_height', 'Height of the last snapshot that this life of the actor made; 0: none'),
+    snapshotBytes: gauge('snapshot_bytes', 'Size of the last snapshot that was made'),
+    snapshotSeconds: gauge('snapshot_seconds', 'Time that the last snapshot took to make, pauses for blocks included'),
+    snapshotFailures: counter(
+      'snapshot_failures',
+      'Snapshots that could not be made; the log says why. Peers far behind miss them, this node does not',
+    ),
+    restoreSeconds: gauge('restore_seconds', 'Time that it took to put a snapshot in the place of the chain; 0: never'),
   };
 }

@@ -11,6 +11,12 @@ export const rpcConfigSchema = z.strictObject({
   max_connections: z.int().min(1).max(100_000).default(512).describe('Open connections; more are closed at once.'),
   max_concurrent_requests: z.int().min(1).max(100_000).default(256).describe('Requests in work; more get 503.'),
   max_concurrent_submits: z.int().min(1).max(10_000).default(64).describe('Submissions in work; more get 503.'),
+  max_concurrent_proofs: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(8)
+    .describe('Proofs in work; more get 503. They are made where blocks for other nodes are read.'),
   max_body_bytes: z
     .int()
     .min(1_024)

@@ -6,7 +6,9 @@ export const RPC_ERRORS = {
   BAD_HTTP: 'The bytes on the connection are not HTTP, or headers are too large (400, 431).',
   REQUEST_TIMEOUT: 'The request was not received in time (408).',
   ROUTE_NOT_FOUND: 'No such path or method (404). See /v1/openapi.json.',
-  BLOCK_NOT_FOUND: 'No block is committed at this height yet, or it was pruned (404).',
+  BLOCK_NOT_FOUND: 'No block is committed at this height yet, or this node began above it, with a snapshot (404).',
+  PROOF_PRUNED:
+    'The state of this height is not kept for proofs any more (410). The message names the oldest height that is.',
   TX_NOT_FOUND: 'No committed transaction has this hash (404).',
   ACTOR_NOT_FOUND: 'No validator with this address is staked at this height (404).',
   PAGE_NOT_FOUND: 'The page lies beyond the last one (404).',
@@ -37,6 +39,7 @@ const STATUS: Readonly<Record<RpcErrorCode, number>> = {
   REQUEST_TIMEOUT: 408,
   ROUTE_NOT_FOUND: 404,
   BLOCK_NOT_FOUND: 404,
+  PROOF_PRUNED: 410,
   TX_NOT_FOUND: 404,
   ACTOR_NOT_FOUND: 404,
   PAGE_NOT_FOUND: 404,

@@ -2,6 +2,7 @@ import { type Behaviour, type Context, defineActor } from '../../../runtime/acto
 import { mainProtocol } from '../../../runtime/main-protocol.ts';
 import { consensusProtocol } from '../consensus/protocol.ts';
 import { p2pProtocol } from '../p2p/protocol.ts';
+import { persistenceProtocol } from '../persistence/protocol.ts';
 import { utilityProtocol } from '../utility/protocol.ts';
 import type { RpcStart } from './config.ts';
 import { createApi } from './io/api.ts';
@@ -33,6 +34,7 @@ async function start(context: Context<RpcProtocol, RpcStart>): Promise<Behaviour
     utility: context.peer(utilityProtocol),
     consensus: context.peer(consensusProtocol),
     p2p: context.peer(p2pProtocol),
+    persistence: context.peer(persistenceProtocol),
     supervisor: context.peer(mainProtocol),
   };
   const app = await createApi(parts);
@@ -49,7 +51,7 @@ async function start(context: Context<RpcProtocol, RpcStart>): Promise<Behaviour
 
 export default defineActor<RpcProtocol, RpcStart>({
   protocol: rpcProtocol,
-  uses: [utilityProtocol, consensusProtocol, p2pProtocol, mainProtocol],
+  uses: [utilityProtocol, consensusProtocol, p2pProtocol, persistenceProtocol, mainProtocol],
   listens: [],
   start,
 });

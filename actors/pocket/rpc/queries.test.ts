@@ -102,6 +102,18 @@ async function fill(): Promise<void> {
   await writer`insert into account (address, height, amount) values (${ALICE}, 0, ${String(RICH)}), (${ALICE}, 3, 5), (${BOB}, 2, 70)`;
   const pool = (name: string) => Buffer.concat([Buffer.from(name), Buffer.alloc(20 - name.length)]);
   await writer`insert into pool (address, height, amount) values (${pool('DAO')}, 0, 10), (${pool('DAO')}, 4, 30), (${pool('FeeCollector')}, 0, 0)`;
+  for (const [height, staked, paused, removed] of [
+    [0, 50, -1, false],
+    [2, 60, 2, false],
+    [4, 0, 2, true],
+  ] as const) {
+    await writer`insert into actor (actor_type, address, height, public_key, chains, service_url, staked_amount,
+      paused_height, unstaking_height, output_address, missed_blocks, punished_height, removed) values (4, ${ALICE},
+      ${height}, ${new Uint8Array(32).fill(8)}, '{}', 'a:1', ${staked}, ${paused}, -1, ${BOB}, 1, 0, ${removed})`;
+  }
+  await writer`insert into actor (actor_type, address, height, public_key, chains, service_url, staked_amount,
+    paused_height, unstaking_height, output_address) values (4, ${BOB}, 1, ${new Uint8Array(32).fill(9)}, '{}', 'b:1',
+    ${String(RICH)}, -1, -1, ${BOB}), (2, ${BOB}, 1, ${new Uint8Array(32).fill(9)}, '{"0001"}', 'b:1', 5, -1, -1, ${BOB})`;
   await writer`insert into param (name, height, value) values ('message_send_fee', 0, '10000'), ('message_send_fee', 3, '20000')`;
 }
 
@@ -156,6 +168,35 @@ test('what is not there is a 404 with a code, whatever the height', async () => 
   assert.deepEqual([tx.status, tx.body.code], [404, 'TX_NOT_FOUND']);
 });
 
+test('a node that began with a snapshot says from where on it has blocks and states', async () => {
+  // What restoring a snapshot of height 3 leaves: the header of that block, and nothing from before.
+  await writer`insert into beginning (height, voters) values (3, ${Buffer.of(1)})`;
+  await writer`update block set transactions = null, size_bytes = null where height = 3`;
+  try {
+    const node = await start();
+    const asked = async (route: string, height: number) => {
+      const key = route === 'balance' ? { address: toHex(ALICE) } : {};
+      const { status, body } = await node.post(`/v1/query/${route}`, { height, ...key });
+      return status === 200 ? 200 : `${status} ${body.code} ${/from height (\d+) on/.exec(body.message)?.[1]}`;
+    };
+    for (const height of [1, 2]) assert.equal(await asked('balance', height), '404 BLOCK_NOT_FOUND 3');
+    for (const height of [0, 3, 4]) assert.equal(await asked('balance', height), 200);
+    for (const route of ['block', 'block_txs']) {
+      assert.equal(await asked(route, 1), '404 BLOCK_NOT_FOUND 4');
+      assert.equal(await asked(route, 3), '404 BLOCK_NOT_FOUND 4');
+      assert.equal(await asked(route, 4), 200);
+    }
+    const { body } = await node.get('/v1/query/tx_hashes?from=3&to=5');
+    assert.deepEqual(
+      body.map(({ height }: { height: number }) => height),
+      [4, 5],
+    );
+  } finally {
+    await writer`delete from beginning`;
+    await writer`update block set transactions = ${TXS}, size_bytes = 1000 where height = 3`;
+  }
+});
+
 test('the transactions of a block come in pages of either order', async () => {
   const node = await start();
   const page = (part: object) => node.post('/v1/query/block_txs', { height: 4, ...part });
@@ -173,6 +214,41 @@ test('the transactions of a block come in pages of either order', async () => {
   assert.deepEqual([beyond.status, beyond.body.code], [404, 'PAGE_NOT_FOUND']);
   const huge = await page({ page: Number.MAX_SAFE_INTEGER, per_page: 1000 });
   assert.deepEqual([huge.status, huge.body.code], [404, 'PAGE_NOT_FOUND']);
+});
+
+test('validators are shown as they were at a height, by page', async () => {
+  const node = await start();
+  const at = async (height: number, rest = {}) => (await node.post('/v1/query/validators', { height, ...rest })).body;
+  const early = await at(2, { sort: 'asc' });
+  answers.validatorsAnswer.parse(early);
+  const shown = ({ validators }: { validators: { address: string; staked_amount: string; paused_height: number }[] }) =>
+    validators.map((one) => [one.address, one.staked_amount, one.paused_height]);
+  assert.deepEqual(shown(early), [
+    [toHex(BOB), String(RICH), -1],
+    [toHex(ALICE), '60', 2],
+  ]);
+  assert.deepEqual([early.total_validators, early.page, early.total_pages], [2, 1, 1]);
+  const second = await at(2, { per_page: 1, page: 2 });
+  assert.deepEqual([shown(second), second.total_pages], [[[toHex(BOB), String(RICH), -1]], 2], 'descending by default');
+  assert.deepEqual(shown(await at(0)), [[toHex(BOB), String(RICH), -1]], 'who left is gone');
+
+  const one = await node.post('/v1/query/validator', { address: toHex(ALICE).toUpperCase(), height: 3 });
+  answers.validatorAnswer.parse(one.body);
+  assert.deepEqual(one.body, {
+    address: toHex(ALICE),
+    actor_type: 'validator',
+    public_key: '08'.repeat(32),
+    chains: [],
+    service_url: 'a:1',
+    staked_amount: '60',
+    paused_height: 2,
+    unstaking_height: -1,
+    output_addr: toHex(BOB),
+    missed_blocks: 1,
+    punished_height: 0,
+  });
+  const gone = await node.post('/v1/query/validator', { address: toHex(ALICE) });
+  assert.deepEqual([gone.status, gone.body.code], [404, 'ACTOR_NOT_FOUND']);
 });
 
 test('a transaction is found by its hash, in any case of letters, with its result and its fee', async () => {
@@ -251,7 +327,19 @@ test('health is ready while all parts answer and nothing is being fetched', asyn
   answers.healthAnswer.parse(ready.body);
   assert.deepEqual(
     [ready.status, ready.body],
-    [200, { live: true, ready: true, degraded: false, reasons: [], height: BLOCKS, peers: 1, syncing: false }],
+    [
+      200,
+      {
+        live: true,
+        ready: true,
+        degraded: false,
+        reasons: [],
+        height: BLOCKS,
+        peers: 1,
+        syncing: false,
+        sync_state: 'pacemaker',
+      },
+    ],
   );
 });
 

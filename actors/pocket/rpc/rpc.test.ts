@@ -258,11 +258,17 @@ test('without a database queries say so and everything else works', async () => 
         height: -1,
         peers: 1,
         syncing: false,
+        sync_state: 'pacemaker',
       },
     ],
   );
   assert.equal((await node.get('/v1/health/ready')).status, 503);
-  assert.deepEqual((await node.get('/v1/consensus/state')).body, { height: 8, round: 1, step: 2 });
+  assert.deepEqual((await node.get('/v1/consensus/state')).body, {
+    height: 8,
+    round: 1,
+    step: 2,
+    sync: { state: 'pacemaker', target: 7, rate_blocks_per_s: 0.5, eta_s: 0, peers: 1, snapshot: null },
+  });
   assert.equal((await node.get('/v1/p2p/peers')).body.peers[0].peer_id, 'you');
 });
 
@@ -270,7 +276,7 @@ test('the OpenAPI document describes every route', async () => {
   const node = await start();
   const { body } = await node.get('/v1/openapi.json');
   assert.equal(body.openapi, '3.1.0');
-  assert.equal(Object.keys(body.paths).length, 19);
+  assert.equal(Object.keys(body.paths).length, 22);
   const { schema } = body.paths['/v1/query/block_txs'].post.requestBody.content['application/json'];
   assert.deepEqual(schema.properties.per_page.maximum, 1000);
   assert.equal(schema.additionalProperties, false);

@@ -8,6 +8,7 @@ import type { Protocol } from '../../../runtime/protocol.ts';
 import { systemRandom } from '../../../runtime/random.ts';
 import type { ConsensusProtocol } from '../consensus/protocol.ts';
 import type { P2pProtocol } from '../p2p/protocol.ts';
+import type { PersistenceProtocol } from '../persistence/protocol.ts';
 import type { UtilityProtocol } from '../utility/protocol.ts';
 import { type RpcConfig, type RpcStart, rpcConfigSchema } from './config.ts';
 import definition from './index.ts';
@@ -18,6 +19,7 @@ export interface Peers {
   utility: { ready: boolean } & Pick<Asks<UtilityProtocol>, 'submit' | 'pending'>;
   consensus: Pick<Asks<ConsensusProtocol>, 'state'>;
   p2p: Pick<Asks<P2pProtocol>, 'peers'>;
+  persistence: Pick<Asks<PersistenceProtocol>, 'prove'>;
   main: Pick<Asks<MainProtocol>, 'status'>;
 }
 
@@ -70,9 +72,15 @@ export function wellPeers(): Peers {
         manual: false,
         syncing: false,
         quorum: true,
+        sync: { state: 'pacemaker', target: 7n, rate_blocks_per_s: 0.5, eta_s: 0, peers: 1, snapshot: null },
       }),
     },
     p2p: { peers: async () => ({ self, peers: [{ ...self, peerId: 'you' }] }) },
+    persistence: {
+      prove: async () => {
+        throw new CodedError('BLOCK_NOT_FOUND', 'a well node without a chain');
+      },
+    },
     main: { status: async () => ({ actors: [] }) },
   };
 }

@@ -19,11 +19,12 @@ import {
   type Parent,
   type ProposalTerms,
   STATE_HASHES_BYTES,
+  signersFor,
   signersOf,
   TRANSACTION_OVERHEAD_BYTES,
 } from './core/header.ts';
-import { applyBlock, selectTransactions } from './core/ledger.ts';
-import { evidenceIn, type Prepared, prepare } from './core/prepared.ts';
+import { applyBlock, type LedgerBlock, selectTransactions } from './core/ledger.ts';
+import { type Prepared, prepare } from './core/prepared.ts';
 import type { LedgerRules } from './core/rules.ts';
 import { dueActors } from './core/staking.ts';
 import { type StateView, stateView, touchedKeys } from './core/view.ts';
@@ -59,11 +60,11 @@ export class Blocks {
     const candidates = this.#candidates(terms);
     const { parent, view } = await this.#read(terms.parent, candidates, terms, trace);
     checkProposal(terms, parent, this.#rules);
-    const ledgerTerms = { ...terms, parentSigners: signersOf(terms.quorumCertificate) };
+    const ledgerTerms = { ...terms, parentSigners: signersFor(terms) };
     const chosen = selectTransactions(view, candidates, this.#rules, ledgerTerms);
     const transactions = chosen.map(({ bytes }) => bytes);
     const draft = draftHeader(terms, parent.stateHash, transactions, this.#rules);
-    const staged = await this.#stage(draft, view, chosen, trace);
+    const staged = await this.#stage(draft, { ...ledgerTerms, transactions: chosen }, view, trace);
     this.#metrics.blockTransactions.observe(chosen.length);
     stop();
     return { block: encodeBlock({ header: decodeHeader(staged.header), transactions }), blockHash: staged.blockHash };
@@ -78,8 +79,12 @@ export class Blocks {
     const { parentHash, proposerAddress: proposer, height } = block.header;
     const { parent, view } = await this.#read(parentHash, prepared, { proposer, height }, trace);
     checkSuccession(block.header, parent, this.#rules);
-    await this.#requireProven(prepared, view);
-    const { blockHash } = await this.#stage(block.header, view, prepared, trace).catch((error: unknown) => {
+    await this.#verifier.prove(prepared, view.validators, (error) => {
+      throw blockInvalid(error);
+    });
+    const parentSigners = judged(() => signersOf(block.header.quorumCertificate));
+    const ledgerBlock = { height, proposer, parentSigners, transactions: prepared };
+    const { blockHash } = await this.#stage(block.header, ledgerBlock, view, trace).catch((error: unknown) => {
       const invalid = hasCode(error, 'STATE_HASH_MISMATCH') || hasCode(error, 'HEADER_INVALID');
       throw invalid ? blockInvalid(error) : error;
     });
@@ -116,18 +121,6 @@ export class Blocks {
     return judged(() => prepare(bytes, hash));
   }
 
-  /** Evidence is signed by a key that only the state knows. @throws CodedError BLOCK_INVALID */
-  async #requireProven(prepared: readonly Prepared[], { validators }: StateView): Promise<void> {
-    await this.#verifier.each(prepared, (one) => {
-      const evidence = evidenceIn(one);
-      if (evidence === null) return;
-      // Of a stranger the ledger says that it is one.
-      const offender = validators.get(toHex(evidence.address));
-      if (offender === undefined || this.#verifier.isProven(one, evidence, offender.publicKey)) return;
-      throw blockInvalid(new CodedError('EVIDENCE_SIGNATURE_INVALID', `the evidence ${one.hashHex} proves nothing`));
-    });
-  }
-
   async #read(
     at: Uint8Array,
     transactions: readonly Prepared[],
@@ -148,14 +141,10 @@ export class Blocks {
     return { parent: { ...read, validators: view.validators }, view };
   }
 
-  #stage(header: Header, view: StateView, transactions: readonly Prepared[], trace: string) {
-    const { height, proposerAddress: proposer } = header;
-    const { changes, receipts } = judged(() => {
-      const parentSigners = signersOf(header.quorumCertificate);
-      return applyBlock(view, { height, proposer, parentSigners, transactions }, this.#rules);
-    });
-    const bytes = transactions.map((transaction) => transaction.bytes);
-    const block = { header: encodeHeader(header), transactions: bytes, changes, receipts };
+  #stage(header: Header, ledgerBlock: LedgerBlock, view: StateView, trace: string) {
+    const { changes, receipts } = judged(() => applyBlock(view, ledgerBlock, this.#rules));
+    const transactions = ledgerBlock.transactions.map(({ bytes }) => bytes);
+    const block = { header: encodeHeader(header), transactions, changes, receipts };
     return this.#context.peer(persistenceProtocol).ask('stage', block, { trace });
   }
 }

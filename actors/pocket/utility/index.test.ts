@@ -4,6 +4,7 @@ import { bodyRoot, decodeBlock, encodeBlock } from '../chain/block.ts';
 import { toHex } from '../chain/hex.ts';
 import { POOL_DAO } from '../chain/pools.ts';
 import { decodeTransaction, transactionHash } from '../chain/transaction.ts';
+import { doubleSign } from './test-support/chain.ts';
 import { genesisText, send, testKey } from './test-support/fixtures.ts';
 import { World } from './test-support/world.ts';
 
@@ -22,6 +23,11 @@ const GENESIS = genesisText(
   ],
 );
 const hashOf = (bytes: Uint8Array): string => toHex(transactionHash(bytes));
+
+/** What one validator signed, said of another. */
+function forgedBy(signer: typeof alice, offender: typeof alice): Uint8Array {
+  return doubleSign({ ...offender, seed: signer.seed }, 1n, 8n);
+}
 
 async function world(settings: object = {}, genesis = GENESIS): Promise<World> {
   const made = new World(genesis, settings);
@@ -308,6 +314,71 @@ test('accepted transactions travel again when validators connect', async () => {
   await w.host.stop();
 });
 
+test('evidence is admitted once an offence, journaled, gossiped, and goes first into a block', async () => {
+  const genesis = genesisText([leader, bob], [[alice, 10n ** 9n]]);
+  const w = await world({ max_transactions: 1 }, genesis);
+  const payment = send(alice, carol.address, 1n, 'a');
+  assert.deepEqual(await w.submit(payment), [0]);
+  const evidence = doubleSign(bob, 1n, 8n);
+  assert.deepEqual(await w.submit(forgedBy(alice, bob)), [220]);
+  assert.deepEqual(await w.submit(evidence), [0], 'a full mempool keeps nobody from being punished');
+  assert.ok(w.store.journal.has(hashOf(evidence)));
+  assert.ok(w.gossiped.includes(hashOf(evidence)));
+  const refusals: [number, Uint8Array][] = [
+    [35, evidence],
+    [213, doubleSign(bob, 1n, 8n, 1)],
+    [217, doubleSign(bob, 2n, 8n)],
+    [217, doubleSign(bob, 1n, 9n)],
+    [218, doubleSign(carol, 1n, 8n)],
+  ];
+  for (const [code, bytes] of refusals) assert.deepEqual(await w.submit(bytes), [code], `${code}`);
+
+  const { block, blockHash } = await w.propose(leader.address);
+  assert.deepEqual(decodeBlock(block).transactions.map(hashOf), [evidence, payment].map(hashOf));
+  const other = await world({}, genesis);
+  const executed = await other.settle(other.utility.ask('execute', { block }));
+  assert.deepEqual(Buffer.from(executed.blockHash), Buffer.from(blockHash));
+  const { actors } = w.store.states.get(toHex(blockHash))!.staged!.changes;
+  assert.deepEqual(
+    actors.map(({ address, pausedHeight }) => [toHex(address), pausedHeight]),
+    [[bob.hex, 1n]],
+  );
+  await w.commit(blockHash);
+  assert.deepEqual(await w.pendingHashes(), []);
+  await other.host.stop();
+  await w.host.stop();
+});
+
+test('a block with evidence that proves nothing is invalid', async () => {
+  const genesis = genesisText([leader, bob], []);
+  const w = await world({}, genesis);
+  const { block } = await w.propose(leader.address);
+  const { header } = decodeBlock(block);
+  for (const [reason, transaction] of [
+    [/EVIDENCE_SIGNATURE_INVALID/, forgedBy(alice, bob)],
+    [/EVIDENCE_OFFENDER_UNKNOWN/, doubleSign(alice, 1n, 8n)],
+  ] as const) {
+    const transactions = [transaction];
+    const changed = encodeBlock({ header: { ...header, bodyRoot: bodyRoot(transactions) }, transactions });
+    await assert.rejects(w.settle(w.utility.ask('execute', { block: changed })), {
+      code: 'BLOCK_INVALID',
+      message: reason,
+    });
+  }
+  await w.host.stop();
+});
+
+test('evidence survives the death of the actor', async () => {
+  const w = await world({}, genesisText([leader, bob], []));
+  const evidence = doubleSign(bob, 1n, 8n);
+  assert.deepEqual(await w.submit(evidence), [0]);
+  await w.host.kill('utility');
+  await w.host.restart('utility');
+  await w.host.advance(1_000);
+  assert.deepEqual(await w.pendingHashes(), [hashOf(evidence)]);
+  await w.host.stop();
+});
+
 test('questions out of range are coded errors', async () => {
   const w = await world();
   await assert.rejects(w.settle(w.utility.ask('pending', { page: 0, perPage: 10 })), { code: 'PAGE_INVALID' });
@@ -315,6 +386,10 @@ test('questions out of range are coded errors', async () => {
   await assert.rejects(w.propose(leader.address, { timestamp_ms: 0n }), { code: 'PROPOSAL_INVALID' });
   await assert.rejects(w.propose(alice.address), { code: 'PROPOSAL_INVALID', message: /no active validator/ });
   await assert.rejects(w.propose(leader.address, { parent: new Uint8Array(32) }), { code: 'PARENT_UNKNOWN' });
+  await assert.rejects(w.propose(leader.address, { quorumCertificate: new Uint8Array([1]) }), {
+    code: 'PROPOSAL_INVALID',
+    message: /certificate/,
+  });
   await assert.rejects(w.submit(...Array.from({ length: 1_001 }, () => new Uint8Array())), { code: 'SUBMIT_TOO_MANY' });
   await w.host.stop();
 });

@@ -1,10 +1,13 @@
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../../../runtime/clock.ts';
+import { CodedError } from '../../../runtime/errors.ts';
 import { verify, verifyBatch } from '../../../wasm/ed25519.ts';
 import { LruMap } from '../../../wasm/lru.ts';
 import { type SignedMessage, VerifyPool } from '../../../wasm/verify-pool.ts';
+import type { Actor } from '../chain/actor.ts';
 import { type Evidence, verifyEvidence } from '../chain/evidence.ts';
-import type { Prepared } from './core/prepared.ts';
+import { toHex } from '../chain/hex.ts';
+import { evidenceIn, type Prepared } from './core/prepared.ts';
 import type { UtilityMetrics } from './metrics.ts';
 
 /** Verdicts remembered, by transaction hash: some blocks' worth beyond the mempool. About 10 MB. */
@@ -97,7 +100,7 @@ export class Verifier {
     this.#cost += DECODING_COST;
   }
 
-  /** True if the signature is valid; of evidence, which has none, isProven tells. Called inside `each`. */
+  /** True if the signature is valid; of evidence, which has none, `prove` tells. Called inside `each`. */
   isValid(prepared: Prepared): boolean {
     if (prepared.payer === null) return true;
     return this.#verdict(prepared, 1, () => {
@@ -107,10 +110,25 @@ export class Verifier {
   }
 
   /**
-   * True if the offender signed what the evidence says. Called inside `each`.
-   * @param publicKey of the offender in the state; an address has but one, so that the verdict holds for ever
+   * Verifies the evidence among these, by the keys in the state. Of a stranger the ledger says that it is one.
+   * @param refused hears of each piece that proves nothing, with its place
    */
-  isProven(prepared: Prepared, evidence: Evidence, publicKey: Uint8Array): boolean {
+  prove(
+    prepared: readonly (Prepared | null)[],
+    validators: ReadonlyMap<string, Actor>,
+    refused: (error: CodedError, index: number) => void,
+  ): Promise<void> {
+    return this.each(prepared, (one, index) => {
+      const evidence = one === null ? null : evidenceIn(one);
+      const offender = evidence === null ? undefined : validators.get(toHex(evidence.address));
+      if (offender === undefined || this.#isProven(one!, evidence!, offender.publicKey)) return;
+      const message = `The validator did not sign what the evidence ${one!.hashHex} says.`;
+      refused(new CodedError('EVIDENCE_SIGNATURE_INVALID', message), index);
+    });
+  }
+
+  /** An address has but one key, so that the verdict holds for ever. */
+  #isProven(prepared: Prepared, evidence: Evidence, publicKey: Uint8Array): boolean {
     return this.#verdict(prepared, 2, () => verifyEvidence(evidence, publicKey, prepared.transaction.networkId));
   }
 

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file consensus.proto.
  */
 export const file_consensus: GenFile = /*@__PURE__*/
-  fileDesc("Cg9jb25zZW5zdXMucHJvdG8SCWNvbnNlbnN1cyKeAgoPSG90c3R1ZmZNZXNzYWdlEgwKBHR5cGUYASABKA0SDgoGaGVpZ2h0GAIgASgEEgwKBHN0ZXAYAyABKA0SDQoFcm91bmQYBCABKA0SDQoFYmxvY2sYBSABKAwSGgoScXVvcnVtX2NlcnRpZmljYXRlGAYgASgMEjYKEXBhcnRpYWxfc2lnbmF0dXJlGAggASgLMhsuY29uc2Vuc3VzLlBhcnRpYWxTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgJIAEoDBIPCgd2ZXJzaW9uGAogASgNEhIKCm5ldHdvcmtfaWQYCyABKAkSEQoJdnJmX3Byb29mGAwgASgMEhsKE3RpbWVvdXRfY2VydGlmaWNhdGUYDSABKAxKBAgHEAgiNgoQUGFydGlhbFNpZ25hdHVyZRIRCglzaWduYXR1cmUYASABKAwSDwoHYWRkcmVzcxgCIAEoCSJFChJUaHJlc2hvbGRTaWduYXR1cmUSLwoKc2lnbmF0dXJlcxgBIAMoCzIbLmNvbnNlbnN1cy5QYXJ0aWFsU2lnbmF0dXJlIqcBChFRdW9ydW1DZXJ0aWZpY2F0ZRIOCgZoZWlnaHQYASABKAQSDQoFcm91bmQYAiABKA0SDAoEc3RlcBgDIAEoDRI6ChN0aHJlc2hvbGRfc2lnbmF0dXJlGAUgASgLMh0uY29uc2Vuc3VzLlRocmVzaG9sZFNpZ25hdHVyZRISCgpibG9ja19oYXNoGAYgASgMEg8KB3ZlcnNpb24YByABKA1KBAgEEAUibAoSVGltZW91dENlcnRpZmljYXRlEg8KB3ZlcnNpb24YASABKA0SDgoGaGVpZ2h0GAIgASgEEg0KBXJvdW5kGAMgASgNEiYKB2VudHJpZXMYBCADKAsyFS5jb25zZW5zdXMuUm91bmRFbnRyeSJGCgpSb3VuZEVudHJ5Eg8KB2FkZHJlc3MYASABKAwSFAoManVzdGlmeV9oYXNoGAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDCKuAQoSQ29uc2Vuc3VzU2lnbkJ5dGVzEg4KBmRvbWFpbhgBIAEoCRISCgpuZXR3b3JrX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDAoEdHlwZRgEIAEoDRIOCgZoZWlnaHQYBSABKAQSDQoFcm91bmQYBiABKA0SDAoEc3RlcBgHIAEoDRISCgpibG9ja19oYXNoGAggASgMEhQKDGp1c3RpZnlfaGFzaBgJIAEoDCKEAQoRU3RyZWFtQ2VydGlmaWNhdGUSDwoHdmVyc2lvbhgBIAEoDRISCgpuZXR3b3JrX2lkGAIgASgJEg8KB3BlZXJfaWQYAyABKAkSEgoKZXhwaXJlc19tcxgEIAEoBBISCgpwdWJsaWNfa2V5GAUgASgMEhEKCXNpZ25hdHVyZRgGIAEoDCKKAQoaU3RyZWFtQ2VydGlmaWNhdGVTaWduQnl0ZXMSDgoGZG9tYWluGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEgoKbmV0d29ya19pZBgDIAEoCRIPCgdwZWVyX2lkGAQgASgJEhIKCmV4cGlyZXNfbXMYBSABKAQSEgoKcHVibGljX2tleRgGIAEoDCJ/CgtTeW5jUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNEioKBmJsb2NrcxgCIAEoCzIYLmNvbnNlbnN1cy5CbG9ja3NSZXF1ZXN0SAASKAoFYmxvY2sYAyABKAsyFy5jb25zZW5zdXMuQmxvY2tSZXF1ZXN0SABCCQoHcmVxdWVzdCIsCg1CbG9ja3NSZXF1ZXN0EgwKBGZyb20YASABKAQSDQoFY291bnQYAiABKA0iIgoMQmxvY2tSZXF1ZXN0EhIKCmJsb2NrX2hhc2gYASABKAwigwEKDFN5bmNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEisKBmJsb2NrcxgCIAEoCzIZLmNvbnNlbnN1cy5CbG9ja3NSZXNwb25zZUgAEikKBWJsb2NrGAMgASgLMhguY29uc2Vuc3VzLkJsb2NrUmVzcG9uc2VIAEIKCghyZXNwb25zZSI4Cg5CbG9ja3NSZXNwb25zZRImCgZibG9ja3MYASADKAsyFi5jb25zZW5zdXMuU3luY2VkQmxvY2siLwoLU3luY2VkQmxvY2sSDQoFYmxvY2sYASABKAwSEQoJY29tbWl0X3FjGAIgASgMIh4KDUJsb2NrUmVzcG9uc2USDQoFYmxvY2sYASABKAxiBnByb3RvMw");
+  fileDesc("Cg9jb25zZW5zdXMucHJvdG8SCWNvbnNlbnN1cyKeAgoPSG90c3R1ZmZNZXNzYWdlEgwKBHR5cGUYASABKA0SDgoGaGVpZ2h0GAIgASgEEgwKBHN0ZXAYAyABKA0SDQoFcm91bmQYBCABKA0SDQoFYmxvY2sYBSABKAwSGgoScXVvcnVtX2NlcnRpZmljYXRlGAYgASgMEjYKEXBhcnRpYWxfc2lnbmF0dXJlGAggASgLMhsuY29uc2Vuc3VzLlBhcnRpYWxTaWduYXR1cmUSEgoKYmxvY2tfaGFzaBgJIAEoDBIPCgd2ZXJzaW9uGAogASgNEhIKCm5ldHdvcmtfaWQYCyABKAkSEQoJdnJmX3Byb29mGAwgASgMEhsKE3RpbWVvdXRfY2VydGlmaWNhdGUYDSABKAxKBAgHEAgiNgoQUGFydGlhbFNpZ25hdHVyZRIRCglzaWduYXR1cmUYASABKAwSDwoHYWRkcmVzcxgCIAEoCSJFChJUaHJlc2hvbGRTaWduYXR1cmUSLwoKc2lnbmF0dXJlcxgBIAMoCzIbLmNvbnNlbnN1cy5QYXJ0aWFsU2lnbmF0dXJlIqcBChFRdW9ydW1DZXJ0aWZpY2F0ZRIOCgZoZWlnaHQYASABKAQSDQoFcm91bmQYAiABKA0SDAoEc3RlcBgDIAEoDRI6ChN0aHJlc2hvbGRfc2lnbmF0dXJlGAUgASgLMh0uY29uc2Vuc3VzLlRocmVzaG9sZFNpZ25hdHVyZRISCgpibG9ja19oYXNoGAYgASgMEg8KB3ZlcnNpb24YByABKA1KBAgEEAUibAoSVGltZW91dENlcnRpZmljYXRlEg8KB3ZlcnNpb24YASABKA0SDgoGaGVpZ2h0GAIgASgEEg0KBXJvdW5kGAMgASgNEiYKB2VudHJpZXMYBCADKAsyFS5jb25zZW5zdXMuUm91bmRFbnRyeSJGCgpSb3VuZEVudHJ5Eg8KB2FkZHJlc3MYASABKAwSFAoManVzdGlmeV9oYXNoGAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDCKuAQoSQ29uc2Vuc3VzU2lnbkJ5dGVzEg4KBmRvbWFpbhgBIAEoCRISCgpuZXR3b3JrX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDAoEdHlwZRgEIAEoDRIOCgZoZWlnaHQYBSABKAQSDQoFcm91bmQYBiABKA0SDAoEc3RlcBgHIAEoDRISCgpibG9ja19oYXNoGAggASgMEhQKDGp1c3RpZnlfaGFzaBgJIAEoDCKEAQoRU3RyZWFtQ2VydGlmaWNhdGUSDwoHdmVyc2lvbhgBIAEoDRISCgpuZXR3b3JrX2lkGAIgASgJEg8KB3BlZXJfaWQYAyABKAkSEgoKZXhwaXJlc19tcxgEIAEoBBISCgpwdWJsaWNfa2V5GAUgASgMEhEKCXNpZ25hdHVyZRgGIAEoDCKKAQoaU3RyZWFtQ2VydGlmaWNhdGVTaWduQnl0ZXMSDgoGZG9tYWluGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEgoKbmV0d29ya19pZBgDIAEoCRIPCgdwZWVyX2lkGAQgASgJEhIKCmV4cGlyZXNfbXMYBSABKAQSEgoKcHVibGljX2tleRgGIAEoDCK3AgoLU3luY1JlcXVlc3QSDwoHdmVyc2lvbhgBIAEoDRIqCgZibG9ja3MYAiABKAsyGC5jb25zZW5zdXMuQmxvY2tzUmVxdWVzdEgAEigKBWJsb2NrGAMgASgLMhcuY29uc2Vuc3VzLkJsb2NrUmVxdWVzdEgAEi4KCG1ldGFkYXRhGAQgASgLMhouY29uc2Vuc3VzLk1ldGFkYXRhUmVxdWVzdEgAEiwKB2hlYWRlcnMYBSABKAsyGS5jb25zZW5zdXMuSGVhZGVyc1JlcXVlc3RIABIuCghtYW5pZmVzdBgGIAEoCzIaLmNvbnNlbnN1cy5NYW5pZmVzdFJlcXVlc3RIABIoCgVjaHVuaxgHIAEoCzIXLmNvbnNlbnN1cy5DaHVua1JlcXVlc3RIAEIJCgdyZXF1ZXN0IiwKDUJsb2Nrc1JlcXVlc3QSDAoEZnJvbRgBIAEoBBINCgVjb3VudBgCIAEoDSIiCgxCbG9ja1JlcXVlc3QSEgoKYmxvY2tfaGFzaBgBIAEoDCIRCg9NZXRhZGF0YVJlcXVlc3QiLQoOSGVhZGVyc1JlcXVlc3QSDAoEZnJvbRgBIAEoBBINCgVjb3VudBgCIAEoDSIhCg9NYW5pZmVzdFJlcXVlc3QSDgoGaGVpZ2h0GAEgASgEIi0KDENodW5rUmVxdWVzdBIOCgZoZWlnaHQYASABKAQSDQoFaW5kZXgYAiABKA0ivwIKDFN5bmNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEisKBmJsb2NrcxgCIAEoCzIZLmNvbnNlbnN1cy5CbG9ja3NSZXNwb25zZUgAEikKBWJsb2NrGAMgASgLMhguY29uc2Vuc3VzLkJsb2NrUmVzcG9uc2VIABIvCghtZXRhZGF0YRgEIAEoCzIbLmNvbnNlbnN1cy5NZXRhZGF0YVJlc3BvbnNlSAASLQoHaGVhZGVycxgFIAEoCzIaLmNvbnNlbnN1cy5IZWFkZXJzUmVzcG9uc2VIABIvCghtYW5pZmVzdBgGIAEoCzIbLmNvbnNlbnN1cy5NYW5pZmVzdFJlc3BvbnNlSAASKQoFY2h1bmsYByABKAsyGC5jb25zZW5zdXMuQ2h1bmtSZXNwb25zZUgAQgoKCHJlc3BvbnNlIjgKDkJsb2Nrc1Jlc3BvbnNlEiYKBmJsb2NrcxgBIAMoCzIWLmNvbnNlbnN1cy5TeW5jZWRCbG9jayIvCgtTeW5jZWRCbG9jaxINCgVibG9jaxgBIAEoDBIRCgljb21taXRfcWMYAiABKAwiHgoNQmxvY2tSZXNwb25zZRINCgVibG9jaxgBIAEoDCJfChBNZXRhZGF0YVJlc3BvbnNlEhIKCm1pbl9oZWlnaHQYASABKAQSEgoKbWF4X2hlaWdodBgCIAEoBBIQCgh0aXBfaGFzaBgDIAEoDBIRCglzbmFwc2hvdHMYBCADKAQiOwoPSGVhZGVyc1Jlc3BvbnNlEigKB2hlYWRlcnMYASADKAsyFy5jb25zZW5zdXMuU3luY2VkSGVhZGVyIkUKDFN5bmNlZEhlYWRlchIOCgZoZWFkZXIYASABKAwSEQoJY29tbWl0X3FjGAIgASgMEhIKCnZhbGlkYXRvcnMYAyABKAwiJAoQTWFuaWZlc3RSZXNwb25zZRIQCghtYW5pZmVzdBgBIAEoDCIeCg1DaHVua1Jlc3BvbnNlEg0KBWNodW5rGAEgASgMYgZwcm90bzM");
 
 /**
  * Steps and types are numbers here (constants in consensus.ts): on the wire the same as the published enums.
@@ -415,6 +415,30 @@ export type SyncRequest = Message<"consensus.SyncRequest"> & {
      */
     value: BlockRequest;
     case: "block";
+  } | {
+    /**
+     * @generated from field: consensus.MetadataRequest metadata = 4;
+     */
+    value: MetadataRequest;
+    case: "metadata";
+  } | {
+    /**
+     * @generated from field: consensus.HeadersRequest headers = 5;
+     */
+    value: HeadersRequest;
+    case: "headers";
+  } | {
+    /**
+     * @generated from field: consensus.ManifestRequest manifest = 6;
+     */
+    value: ManifestRequest;
+    case: "manifest";
+  } | {
+    /**
+     * @generated from field: consensus.ChunkRequest chunk = 7;
+     */
+    value: ChunkRequest;
+    case: "chunk";
   } | { case: undefined; value?: undefined };
 };
 
@@ -465,6 +489,80 @@ export const BlockRequestSchema: GenMessage<BlockRequest> = /*@__PURE__*/
   messageDesc(file_consensus, 11);
 
 /**
+ * @generated from message consensus.MetadataRequest
+ */
+export type MetadataRequest = Message<"consensus.MetadataRequest"> & {
+};
+
+/**
+ * Describes the message consensus.MetadataRequest.
+ * Use `create(MetadataRequestSchema)` to create a new message.
+ */
+export const MetadataRequestSchema: GenMessage<MetadataRequest> = /*@__PURE__*/
+  messageDesc(file_consensus, 12);
+
+/**
+ * @generated from message consensus.HeadersRequest
+ */
+export type HeadersRequest = Message<"consensus.HeadersRequest"> & {
+  /**
+   * @generated from field: uint64 from = 1;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message consensus.HeadersRequest.
+ * Use `create(HeadersRequestSchema)` to create a new message.
+ */
+export const HeadersRequestSchema: GenMessage<HeadersRequest> = /*@__PURE__*/
+  messageDesc(file_consensus, 13);
+
+/**
+ * @generated from message consensus.ManifestRequest
+ */
+export type ManifestRequest = Message<"consensus.ManifestRequest"> & {
+  /**
+   * @generated from field: uint64 height = 1;
+   */
+  height: bigint;
+};
+
+/**
+ * Describes the message consensus.ManifestRequest.
+ * Use `create(ManifestRequestSchema)` to create a new message.
+ */
+export const ManifestRequestSchema: GenMessage<ManifestRequest> = /*@__PURE__*/
+  messageDesc(file_consensus, 14);
+
+/**
+ * @generated from message consensus.ChunkRequest
+ */
+export type ChunkRequest = Message<"consensus.ChunkRequest"> & {
+  /**
+   * @generated from field: uint64 height = 1;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: uint32 index = 2;
+   */
+  index: number;
+};
+
+/**
+ * Describes the message consensus.ChunkRequest.
+ * Use `create(ChunkRequestSchema)` to create a new message.
+ */
+export const ChunkRequestSchema: GenMessage<ChunkRequest> = /*@__PURE__*/
+  messageDesc(file_consensus, 15);
+
+/**
  * @generated from message consensus.SyncResponse
  */
 export type SyncResponse = Message<"consensus.SyncResponse"> & {
@@ -488,6 +586,30 @@ export type SyncResponse = Message<"consensus.SyncResponse"> & {
      */
     value: BlockResponse;
     case: "block";
+  } | {
+    /**
+     * @generated from field: consensus.MetadataResponse metadata = 4;
+     */
+    value: MetadataResponse;
+    case: "metadata";
+  } | {
+    /**
+     * @generated from field: consensus.HeadersResponse headers = 5;
+     */
+    value: HeadersResponse;
+    case: "headers";
+  } | {
+    /**
+     * @generated from field: consensus.ManifestResponse manifest = 6;
+     */
+    value: ManifestResponse;
+    case: "manifest";
+  } | {
+    /**
+     * @generated from field: consensus.ChunkResponse chunk = 7;
+     */
+    value: ChunkResponse;
+    case: "chunk";
   } | { case: undefined; value?: undefined };
 };
 
@@ -496,7 +618,7 @@ export type SyncResponse = Message<"consensus.SyncResponse"> & {
  * Use `create(SyncResponseSchema)` to create a new message.
  */
 export const SyncResponseSchema: GenMessage<SyncResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 12);
+  messageDesc(file_consensus, 16);
 
 /**
  * @generated from message consensus.BlocksResponse
@@ -513,7 +635,7 @@ export type BlocksResponse = Message<"consensus.BlocksResponse"> & {
  * Use `create(BlocksResponseSchema)` to create a new message.
  */
 export const BlocksResponseSchema: GenMessage<BlocksResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 13);
+  messageDesc(file_consensus, 17);
 
 /**
  * @generated from message consensus.SyncedBlock
@@ -535,7 +657,7 @@ export type SyncedBlock = Message<"consensus.SyncedBlock"> & {
  * Use `create(SyncedBlockSchema)` to create a new message.
  */
 export const SyncedBlockSchema: GenMessage<SyncedBlock> = /*@__PURE__*/
-  messageDesc(file_consensus, 14);
+  messageDesc(file_consensus, 18);
 
 /**
  * @generated from message consensus.BlockResponse
@@ -554,5 +676,123 @@ export type BlockResponse = Message<"consensus.BlockResponse"> & {
  * Use `create(BlockResponseSchema)` to create a new message.
  */
 export const BlockResponseSchema: GenMessage<BlockResponse> = /*@__PURE__*/
-  messageDesc(file_consensus, 15);
+  messageDesc(file_consensus, 19);
+
+/**
+ * What the peer has: blocks of these heights, the hash of its tip, snapshots of these heights.
+ *
+ * @generated from message consensus.MetadataResponse
+ */
+export type MetadataResponse = Message<"consensus.MetadataResponse"> & {
+  /**
+   * @generated from field: uint64 min_height = 1;
+   */
+  minHeight: bigint;
+
+  /**
+   * @generated from field: uint64 max_height = 2;
+   */
+  maxHeight: bigint;
+
+  /**
+   * @generated from field: bytes tip_hash = 3;
+   */
+  tipHash: Uint8Array;
+
+  /**
+   * @generated from field: repeated uint64 snapshots = 4;
+   */
+  snapshots: bigint[];
+};
+
+/**
+ * Describes the message consensus.MetadataResponse.
+ * Use `create(MetadataResponseSchema)` to create a new message.
+ */
+export const MetadataResponseSchema: GenMessage<MetadataResponse> = /*@__PURE__*/
+  messageDesc(file_consensus, 20);
+
+/**
+ * @generated from message consensus.HeadersResponse
+ */
+export type HeadersResponse = Message<"consensus.HeadersResponse"> & {
+  /**
+   * @generated from field: repeated consensus.SyncedHeader headers = 1;
+   */
+  headers: SyncedHeader[];
+};
+
+/**
+ * Describes the message consensus.HeadersResponse.
+ * Use `create(HeadersResponseSchema)` to create a new message.
+ */
+export const HeadersResponseSchema: GenMessage<HeadersResponse> = /*@__PURE__*/
+  messageDesc(file_consensus, 21);
+
+/**
+ * @generated from message consensus.SyncedHeader
+ */
+export type SyncedHeader = Message<"consensus.SyncedHeader"> & {
+  /**
+   * @generated from field: bytes header = 1;
+   */
+  header: Uint8Array;
+
+  /**
+   * @generated from field: bytes commit_qc = 2;
+   */
+  commitQc: Uint8Array;
+
+  /**
+   * The ValidatorSet of the next height where it is another one; else empty.
+   *
+   * @generated from field: bytes validators = 3;
+   */
+  validators: Uint8Array;
+};
+
+/**
+ * Describes the message consensus.SyncedHeader.
+ * Use `create(SyncedHeaderSchema)` to create a new message.
+ */
+export const SyncedHeaderSchema: GenMessage<SyncedHeader> = /*@__PURE__*/
+  messageDesc(file_consensus, 22);
+
+/**
+ * @generated from message consensus.ManifestResponse
+ */
+export type ManifestResponse = Message<"consensus.ManifestResponse"> & {
+  /**
+   * Empty: there is no such snapshot.
+   *
+   * @generated from field: bytes manifest = 1;
+   */
+  manifest: Uint8Array;
+};
+
+/**
+ * Describes the message consensus.ManifestResponse.
+ * Use `create(ManifestResponseSchema)` to create a new message.
+ */
+export const ManifestResponseSchema: GenMessage<ManifestResponse> = /*@__PURE__*/
+  messageDesc(file_consensus, 23);
+
+/**
+ * @generated from message consensus.ChunkResponse
+ */
+export type ChunkResponse = Message<"consensus.ChunkResponse"> & {
+  /**
+   * Empty: there is no such chunk.
+   *
+   * @generated from field: bytes chunk = 1;
+   */
+  chunk: Uint8Array;
+};
+
+/**
+ * Describes the message consensus.ChunkResponse.
+ * Use `create(ChunkResponseSchema)` to create a new message.
+ */
+export const ChunkResponseSchema: GenMessage<ChunkResponse> = /*@__PURE__*/
+  messageDesc(file_consensus, 24);
 

@@ -1,7 +1,8 @@
 import { blockHash, decodeBlock } from '../../chain/block.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import type { Validator } from '../../chain/validators.ts';
-import { ask, asking, forget, type KnownBlock, known, mayAsk, report, type State } from './state.ts';
+import type { Ask } from './effect.ts';
+import { ask, asking, emit, forget, type KnownBlock, known, mayAsk, type State } from './state.ts';
 
 /** Blocks of one height in memory. A view adds one; those in use stay, the others can be loaded again. */
 const MAX_BLOCKS = 8;
@@ -55,7 +56,7 @@ export function obtain(s: State, hash: Uint8Array): KnownBlock | null {
 }
 
 /** An answer of persistence or of a validator to a search. */
-export function searched(s: State, question: { kind: 'load' | 'fetchBlock' }, bytes: Uint8Array | null) {
+export function searched(s: State, question: Extract<Ask, { kind: 'load' | 'fetchBlock' }>, bytes: Uint8Array | null) {
   const { search } = s;
   if (!search) return;
   const local = question.kind === 'load';
@@ -64,11 +65,11 @@ export function searched(s: State, question: { kind: 'load' | 'fetchBlock' }, by
     s.search = null;
     return;
   }
-  if (local) {
+  if (question.kind === 'load') {
     search.loaded = true;
     return;
   }
-  if (bytes) report(s, { fact: 'badPeer', address: toHex(source(s)), reason: 'other_block' });
+  if (bytes) emit(s, { kind: 'accuse', address: question.from, reason: 'other_block' });
   search.asked += 1;
   nextSource(s);
 }
@@ -87,7 +88,7 @@ export function others(s: State): readonly Validator[] {
 }
 
 /** The validator that is asked for blocks. */
-export function source(s: State): Uint8Array {
+function source(s: State): Uint8Array {
   const list = others(s);
   return list[s.source % list.length]!.address;
 }

@@ -1,5 +1,5 @@
 import type { ConsensusMessage } from '../../chain/consensus.ts';
-import { decodeQc, encodeQc, type QuorumCertificate, STEP_COMMIT, STEP_PREPARE } from '../../chain/consensus.ts';
+import { encodeQc, type QuorumCertificate, STEP_COMMIT, STEP_PREPARE } from '../../chain/consensus.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import { decodeTimeoutCertificate } from '../../chain/timeout-certificate.ts';
 import type { ValidatorSet } from '../../chain/validators.ts';
@@ -23,7 +23,7 @@ export function certify(s: State, bytes: Uint8Array): Certified | null {
   const earlier = s.verified.get(key);
   if (earlier) return earlier;
   try {
-    const qc = decodeQc(bytes);
+    const qc = s.rules.decodeQc(bytes);
     s.rules.verifyQc(qc, votersAt(s, qc.height), s.settings.networkId);
     return qc.height > s.height ? { qc, bytes } : remember(s, key, { qc, bytes });
   } catch {
@@ -46,7 +46,7 @@ export function isRoundDue(s: State, { height, round, timeout }: ConsensusMessag
 /** The certificate that we made of votes verified one by one. */
 export function certificateOf(s: State, qc: QuorumCertificate): Certified {
   const bytes = encodeQc(qc);
-  return remember(s, toHex(bytes), { qc: decodeQc(bytes), bytes });
+  return remember(s, toHex(bytes), { qc: s.rules.decodeQc(bytes), bytes });
 }
 
 function remember(s: State, key: string, certified: Certified): Certified {

@@ -41,7 +41,7 @@ export function committed(s: State, validators: Tip['validators']) {
   const found = decided && known(s, decided.qc.blockHash);
   if (!decided || !found) return;
   const { round, blockHash } = decided.qc;
-  const synced = s.catchup !== null;
+  const synced = s.catchup !== null || !s.isValidator;
   report(s, { fact: 'committed', height: s.height, round, blockHash: toHex(blockHash), synced });
   const { height, stateHash, timestamp_ms } = found.block.header;
   const voters = [...s.validators.list];

@@ -25,10 +25,27 @@ export type Ask =
   | { kind: 'load'; blockHash: Uint8Array }
   /** A block that another validator may have. */
   | { kind: 'fetchBlock'; from: Uint8Array; blockHash: Uint8Array }
-  /** Committed blocks from another validator. */
-  | { kind: 'fetchBlocks'; from: Uint8Array; height: bigint; count: number }
+  /** Committed blocks from a peer. */
+  | { kind: 'fetchBlocks'; from: Uint8Array; height: bigint; count: number; timeout_ms: number }
+  /** What a peer has for others. */
+  | { kind: 'fetchMetadata'; from: Uint8Array; timeout_ms: number }
+  /** One header with what proves it. */
+  | { kind: 'fetchHeader'; from: Uint8Array; height: bigint; timeout_ms: number }
+  | { kind: 'fetchManifest'; from: Uint8Array; height: bigint; timeout_ms: number }
+  | { kind: 'fetchChunk'; from: Uint8Array; height: bigint; index: number; timeout_ms: number }
+  /** Persistence takes a snapshot: what it lacks of it, a chunk, all of it. */
+  | { kind: 'restoreBegin'; manifest: Uint8Array }
+  | { kind: 'restoreChunk'; index: number; chunk: Uint8Array }
+  | { kind: 'restoreEnd' }
   | { kind: 'tip' };
 export type AskKind = Ask['kind'];
+/** Questions to a peer; of these, all but the search for one block belong to catching up. */
+export type Fetch = Extract<Ask, { kind: `fetch${string}` }>;
+export type SyncFetch = Exclude<Fetch, { kind: 'fetchBlock' }>;
+export type Restore = Extract<Ask, { kind: `restore${string}` }>;
+
+/** Where a node stands between not knowing and taking part: a validator ends in `pacemaker`, another node in `synced`. */
+export type SyncPhase = 'unsynced' | 'sync_mode' | 'pacemaker' | 'synced';
 
 /** Why a view was entered. recovery: by a new life of this actor, which goes on in it. */
 export type ViewCause = 'height' | 'timeout' | 'invalid' | 'jump' | 'trigger' | 'recovery';
@@ -52,12 +69,24 @@ export type Fact =
   | { fact: 'undecidable'; blockHash: string; code: string; message: string }
   | { fact: 'behind'; height: bigint; target: bigint }
   | { fact: 'caughtUp'; height: bigint }
-  | { fact: 'badPeer'; address: string; reason: string };
+  | { fact: 'phase'; from: SyncPhase; to: SyncPhase; height: bigint; target: bigint }
+  /** Every few seconds while blocks or a snapshot are being fetched. `eta_s` null: not known. */
+  | { fact: 'progress'; height: bigint; target: bigint; rate_blocks_per_s: number; eta_s: number | null }
+  | { fact: 'fetched'; address: string; blocks: number; outcome: FetchOutcome }
+  | { fact: 'snapshot'; stage: SnapshotStage; height: bigint; chunks: number; missing: number }
+  /** A peer whose answer was a lie, or none: it is not asked for a while. */
+  | { fact: 'badPeer'; address: string; reason: string; rest_ms: number };
+
+/** How a request to a peer ended. */
+export type FetchOutcome = 'ok' | 'empty' | 'unreachable' | 'stalled' | 'lie';
+export type SnapshotStage = 'headers' | 'manifests' | 'opening' | 'chunks' | 'closing' | 'restored' | 'abandoned';
 
 export type Effect =
   | { kind: 'ask'; id: number; ask: Ask }
   | { kind: 'send'; to: Uint8Array; message: ConsensusMessage }
   | { kind: 'broadcast'; message: ConsensusMessage }
+  /** A peer served what is provably false: the network may shut it out. */
+  | { kind: 'accuse'; address: Uint8Array; reason: string }
   /** Replaces the timer of that name. */
   | { kind: 'setTimer'; timer: TimerName; token: number; delay_ms: number }
   | { kind: 'cancelTimer'; timer: TimerName }

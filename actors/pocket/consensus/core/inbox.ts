@@ -16,6 +16,7 @@ import { receiveNewRound, receiveVote } from './leader.ts';
 import { enterView, noteRound } from './pacemaker.ts';
 import { receiveDecide, receiveProposal } from './replica.ts';
 import { drop, emit, isOpen, placeOf, report, type State } from './state.ts';
+import { suspectAhead } from './sync-peers.ts';
 
 /** A message of another validator. What is for later waits, what is over is dropped and counted. */
 export function receive(s: State, message: ConsensusMessage) {
@@ -72,7 +73,10 @@ function receiveAhead(s: State, sender: string, message: ConsensusMessage) {
   if (message.height === s.height + 1n) hold(s, sender, message);
   const certified = message.justify ? certify(s, message.justify) : null;
   if (certified) learn(s, certified, message.address);
-  else if (message.height > s.height + 1n) drop(s, 'ahead_unproven');
+  else if (message.height > s.height + 1n) {
+    suspectAhead(s, message.address);
+    drop(s, 'ahead_unproven');
+  }
 }
 
 /** Keeps the newest message of each validator and place: 10 places at most. */

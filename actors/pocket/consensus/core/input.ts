@@ -1,4 +1,5 @@
 import type { ConsensusMessage } from '../../chain/consensus.ts';
+import type { SyncedBlock, SyncedHeader, SyncMetadata } from '../../chain/sync.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 
 /**
@@ -6,12 +7,6 @@ import type { Tip } from '../../persistence/protocol.ts';
  * again and repeat what failed.
  */
 export type TimerName = 'view' | 'propose' | 'tick';
-
-/** A block with the certificate that decided it, as peers serve it. */
-export interface SyncedBlock {
-  block: Uint8Array;
-  commitQc: Uint8Array;
-}
 
 /** What happened. Answers carry the id of the ask; those that nobody waits for any more change nothing. */
 export type Input =
@@ -23,6 +18,8 @@ export type Input =
   | { kind: 'rebound' }
   /** A new life of this actor goes on in this state: what was under way died with the former one. */
   | { kind: 'recovered' }
+  /** The peers that are connected and have proven an address, validators or not. */
+  | { kind: 'peers'; addresses: readonly Uint8Array[] }
   | { kind: 'trigger' }
   | { kind: 'setManual'; manual: boolean }
   | { kind: 'signed'; id: number; signature: Uint8Array }
@@ -34,5 +31,13 @@ export type Input =
   /** From the database or from another validator; null: not known there. */
   | { kind: 'block'; id: number; block: Uint8Array | null }
   | { kind: 'blocks'; id: number; blocks: SyncedBlock[] }
+  | { kind: 'metadata'; id: number; metadata: SyncMetadata }
+  | { kind: 'headers'; id: number; headers: SyncedHeader[] }
+  | { kind: 'manifest'; id: number; manifest: Uint8Array | null }
+  | { kind: 'chunk'; id: number; chunk: Uint8Array | null }
+  /** The chunks of a snapshot that persistence has not got. */
+  | { kind: 'missing'; id: number; missing: number[] }
+  | { kind: 'stored'; id: number }
+  /** What persistence says the tip is: asked for it, or after a snapshot. */
   | { kind: 'tip'; id: number; tip: Tip }
   | { kind: 'failed'; id: number; code: string; message: string };

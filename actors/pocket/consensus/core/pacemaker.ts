@@ -6,7 +6,7 @@ import { forgetCommitVotes } from './attendance.ts';
 import type { ViewCause } from './effect.ts';
 import { firstLeader } from './election.ts';
 import { forgetStatements } from './evidence.ts';
-import { cancelTimer, forget, placeOf, report, type State, setTimer, type View } from './state.ts';
+import { cancelTimer, forget, forgetHeight, placeOf, report, type State, setTimer, type View } from './state.ts';
 
 /** A round that failed gets half as much time again. */
 const TIMEOUT_GROWTH = 1.5;
@@ -65,12 +65,7 @@ export function enterHeight(s: State, tip: Tip) {
   s.decided = null;
   s.search = null;
   s.blocks.clear();
-  s.asks.clear();
-  s.paused.clear();
-  if (s.catchup && s.catchup.target < s.height) {
-    s.catchup = null;
-    report(s, { fact: 'caughtUp', height: tip.height });
-  }
+  forgetHeight(s);
   forgetCommitVotes(s);
   forgetStatements(s);
   countRounds(s);

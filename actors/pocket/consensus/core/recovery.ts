@@ -48,7 +48,9 @@ export function memoryOf(s: State): Memory {
   const { lead, ...view } = s.view;
   const blocks = new Map([...s.blocks].map(([key, block]) => [key, bare(block)]));
   const led = lead.block && bare(lead.block);
-  return { ...own, tipHash: tip.blockHash, blocks, view: { ...view, lead: { ...lead, block: led } } };
+  // Sets of validators are the tip's; what is made of them is made anew.
+  const sync = { ...s.sync, set: null, setHash: null, snapshot: null };
+  return { ...own, sync, tipHash: tip.blockHash, blocks, view: { ...view, lead: { ...lead, block: led } } };
 }
 
 /**

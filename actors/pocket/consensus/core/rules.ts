@@ -1,4 +1,4 @@
-import { type QuorumCertificate, verifyQc } from '../../chain/consensus.ts';
+import { decodeQc, type QuorumCertificate, verifyQc } from '../../chain/consensus.ts';
 import { vrfVerify } from '../../chain/ecvrf.ts';
 import { equalBytes } from '../../chain/hex.ts';
 import { type TimeoutCertificate, verifyTimeoutCertificate } from '../../chain/timeout-certificate.ts';
@@ -27,6 +27,8 @@ export interface Rules {
   draw(validator: Validator, input: Uint8Array, proof: Uint8Array): Uint8Array | null;
   /** @throws if the certificate does not prove that a quorum has entered its round */
   verifyTimeout(certificate: TimeoutCertificate, validators: ValidatorSet, networkId: string): void;
+  /** @throws if the bytes are not of the form of a certificate */
+  decodeQc(bytes: Uint8Array): QuorumCertificate;
   /** @throws if the certificate does not prove that a quorum voted for what it says */
   verifyQc(qc: QuorumCertificate, validators: ValidatorSet, networkId: string): void;
 }
@@ -49,6 +51,8 @@ export const hotpokt: Rules = {
   draw: ({ publicKey }, input, proof) => vrfVerify(publicKey, input, proof),
 
   verifyTimeout: verifyTimeoutCertificate,
+
+  decodeQc,
 
   verifyQc,
 };

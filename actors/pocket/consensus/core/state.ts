@@ -3,15 +3,16 @@ import type { Block } from '../../chain/block.ts';
 import type { ConsensusMessage, PartialSignature } from '../../chain/consensus.ts';
 import type { Statement } from '../../chain/evidence.ts';
 import type { LeaderElection } from '../../chain/genesis.ts';
-import { toHex } from '../../chain/hex.ts';
+import { equalBytes, toHex } from '../../chain/hex.ts';
 import type { Candidate } from '../../chain/sortition.ts';
 import type { RoundEntry } from '../../chain/timeout-certificate.ts';
 import type { Validator, ValidatorSet } from '../../chain/validators.ts';
 import type { Tip } from '../../persistence/protocol.ts';
 import type { CommitVote } from './attendance.ts';
 import type { Ask, AskKind, Effect, Fact } from './effect.ts';
-import type { SyncedBlock, TimerName } from './input.ts';
+import type { TimerName } from './input.ts';
 import type { Certified, Rules } from './rules.ts';
+import type { Sync } from './sync-state.ts';
 
 /** What does not change while the actor lives. */
 export interface Settings {
@@ -26,6 +27,8 @@ export interface Settings {
   readonly resend_ms: number;
   readonly maxClockDrift_ms: number;
   readonly election: LeaderElection;
+  /** How many blocks a node must lack to take a snapshot instead of them; 0: only if nobody has them. */
+  readonly snapshotThreshold_blocks: number;
 }
 
 /** What the core starts from: the database, the signer's record and the settings. */
@@ -120,8 +123,6 @@ interface RunningTimer {
 /** Catching up: certificates prove that `target` is decided. */
 interface Catchup {
   target: bigint;
-  readonly queue: SyncedBlock[];
-  asked: number;
 }
 
 export interface State {
@@ -136,7 +137,7 @@ export interface State {
   now_ms: number;
   out: Effect[];
   nextNumber: number;
-  /** Asks whose answer is wanted: at most one of each kind. */
+  /** Asks whose answer is wanted: at most one of each kind, but for those to peers and the chunks of a snapshot. */
   readonly asks: Map<number, Ask>;
   /** What failed and is asked again at the next tick. */
   readonly paused: Set<AskKind>;
@@ -153,6 +154,7 @@ export interface State {
   readonly blocks: Map<string, KnownBlock>;
   search: Search | null;
   catchup: Catchup | null;
+  readonly sync: Sync;
   /** Which validator is asked next for blocks. */
   source: number;
   /** Highest round of this height by validator. */
@@ -190,10 +192,12 @@ export function drop(s: State, reason: string) {
   report(s, { fact: 'drop', reason });
 }
 
-export function ask(s: State, question: Ask) {
+/** @returns the id that the answer will carry */
+export function ask(s: State, question: Ask): number {
   const id = s.nextNumber++;
   s.asks.set(id, question);
   emit(s, { kind: 'ask', id, ask: question });
+  return id;
 }
 
 export function asking<K extends AskKind>(s: State, kind: K): Extract<Ask, { kind: K }> | undefined {
@@ -208,6 +212,22 @@ export function mayAsk(s: State, kind: AskKind): boolean {
 /** Ignores the answers to come. */
 export function forget(s: State, ...kinds: AskKind[]) {
   for (const [id, question] of s.asks) if (kinds.includes(question.kind)) s.asks.delete(id);
+}
+
+/** A height is entered: what was asked for the one before is not waited for any more. */
+export function forgetHeight(s: State) {
+  for (const [id, question] of s.asks) if (!outlivesHeight(s, question)) s.asks.delete(id);
+  s.paused.clear();
+}
+
+/** What is fetched from peers, what is made of a snapshot, and the next block that is executed already. */
+function outlivesHeight(s: State, question: Ask): boolean {
+  if (question.kind === 'execute') {
+    const next = s.sync.window.get(s.height);
+    return next !== undefined && equalBytes(next.hash, question.blockHash);
+  }
+  if (question.kind === 'fetchBlock') return false;
+  return question.kind.startsWith('fetch') || question.kind.startsWith('restore');
 }
 
 export function setTimer(s: State, timer: TimerName, delay_ms: number) {

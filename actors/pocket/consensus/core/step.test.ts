@@ -138,6 +138,7 @@ class Harness {
       resend_ms: 500,
       maxClockDrift_ms: 5_000,
       election: 'round_robin',
+      snapshotThreshold_blocks: 0,
     };
     const list = [...set.list];
     const tip = {

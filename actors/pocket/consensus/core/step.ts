@@ -3,7 +3,7 @@ import { STEP_NEWROUND } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
 import { validatorSet } from '../../chain/validators.ts';
 import { nextSource, others, searched } from './blocks.ts';
-import { catchUp, fetched, refused } from './catchup.ts';
+import { executeAhead, executedAhead } from './catchup.ts';
 import { certify } from './certificates.ts';
 import { commitDecided, commitFailed, committed, tipRead } from './decide.ts';
 import type { Ask, Effect } from './effect.ts';
@@ -15,6 +15,9 @@ import { executionFailed } from './replica.ts';
 import type { Certified } from './rules.ts';
 import { repeat, signed, signFailed, speak } from './speech.ts';
 import { ask, drop, emit, isOpen, known, mayAsk, report, type Start, type State, setTimer } from './state.ts';
+import { isSyncAsk, measureProgress, syncAnswered, synchronize } from './sync.ts';
+import { peersConnected } from './sync-peers.ts';
+import { newSync } from './sync-state.ts';
 
 /** A state, and the effects with which it begins. */
 export interface Begun {
@@ -81,6 +84,7 @@ export function initialState(start: Start, now_ms: number): State {
     blocks: new Map(),
     search: null,
     catchup: null,
+    sync: newSync(height, now_ms),
     source: 0,
     rounds: new Map(),
     buffer: new Map(),
@@ -120,6 +124,8 @@ function handle(s: State, input: Input) {
       return repeat(s);
     case 'recovered':
       return recovered(s);
+    case 'peers':
+      return peersConnected(s, input.addresses);
     case 'trigger':
       return trigger(s);
     case 'setManual':
@@ -137,6 +143,7 @@ function answered(s: State, input: Answer) {
   const question = s.asks.get(input.id);
   if (!question) return drop(s, 'late_answer');
   s.asks.delete(input.id);
+  if (isSyncAsk(question)) return syncAnswered(s, question, input);
   if (input.kind === 'failed') return failed(s, question, input.code, input.message);
   switch (input.kind) {
     case 'signed':
@@ -153,19 +160,22 @@ function answered(s: State, input: Answer) {
     case 'block':
       if (question.kind === 'load' || question.kind === 'fetchBlock') searched(s, question, input.block);
       return;
-    case 'blocks':
-      return fetched(s, input.blocks);
     case 'tip':
       return tipRead(s, input.tip);
+    default:
   }
 }
 
 function executed(s: State, question: Ask) {
-  const found = question.kind === 'execute' && known(s, question.blockHash);
+  if (question.kind !== 'execute') return;
+  const found = known(s, question.blockHash);
   if (found) found.executed = true;
+  else executedAhead(s, question.blockHash);
 }
 
 function failed(s: State, question: Ask, code: string, message: string) {
+  // Executed ahead of its turn: when that comes, it is tried again.
+  if (question.kind === 'execute' && !known(s, question.blockHash)) return drop(s, 'ahead_failed');
   if (question.kind !== 'fetchBlock' || code !== 'PEER_UNREACHABLE') {
     report(s, { fact: 'failed', ask: question.kind, code, message });
   }
@@ -174,8 +184,6 @@ function failed(s: State, question: Ask, code: string, message: string) {
       return signFailed(s, code);
     case 'commit':
       return commitFailed(s, code);
-    case 'fetchBlocks':
-      return refused(s);
     case 'fetchBlock':
       if (s.search) s.search.asked += 1;
       return nextSource(s);
@@ -213,19 +221,22 @@ function recovered(s: State) {
 /** Silence: what was said is said again, and what failed is tried again. */
 function tick(s: State) {
   s.paused.clear();
-  if (s.catchup) s.catchup.asked = 0;
   if (s.search && s.search.asked >= others(s).length) s.search = null;
+  measureProgress(s);
   repeat(s);
   setTimer(s, 'tick', s.settings.resend_ms);
 }
 
 /** Does all that the new state allows. Every turn consumes a waiting message or enters a later view. */
 function settle(s: State): Effect[] {
+  synchronize(s);
   do {
     if (isFollowing(s)) followOthers(s);
   } while (takeWaiting(s));
-  if (s.catchup) catchUp(s);
-  else commitDecided(s);
+  if (s.sync.snapshot?.stage !== 'closing') {
+    commitDecided(s);
+    executeAhead(s);
+  }
   if (isOpen(s)) {
     timeView(s);
     leadOn(s);

@@ -1,7 +1,6 @@
 import { CodedError, hasCode } from '../../../../runtime/errors.ts';
 import { decodeCertificate, verifyCertificate } from '../../chain/certificate.ts';
 import { toHex } from '../../chain/hex.ts';
-import type { ValidatorSet } from '../../chain/validators.ts';
 import type { Offence } from './score.ts';
 
 /** Version of the protocols of this folder. Two nodes of different versions refuse each other. */
@@ -17,7 +16,7 @@ const MAX_REASON_BYTES = 512;
 export interface Hello {
   readonly version: number;
   readonly networkId: string;
-  /** Canonical bytes of a stream certificate; empty from a node that is no validator. */
+  /** Canonical bytes of a stream certificate; empty from a node without a validator key. */
   readonly certificate: Uint8Array;
 }
 
@@ -81,14 +80,16 @@ export interface Judge {
   /** Text form of the peer id that libp2p has proven. */
   readonly peerId: string;
   readonly now_ms: number;
-  readonly validators: ValidatorSet;
-  /** Whether one more peer without a certificate may stay. */
+  /** True for the hex address of a validator. */
+  isValidator(address: string): boolean;
+  /** Whether one more peer that is no validator may stay. */
   readonly roomForObserver: boolean;
 }
 
 export type Judgement =
   | {
-      readonly accepted: true /** Hex; empty for an observer. */;
+      readonly accepted: true;
+      /** Proven by the certificate, hex; empty without one. */
       readonly address: string;
       readonly expires_ms: number;
     }
@@ -108,14 +109,14 @@ function judgeDecoded({ networkId, certificate }: Hello, judge: Judge): Judgemen
   if (networkId !== judge.networkId) {
     throw new CodedError('HELLO_WRONG_NETWORK', `this node is of network ${judge.networkId}, the peer of ${networkId}`);
   }
-  if (certificate.length > 0) {
-    const address = verifyCertificate(certificate, judge);
-    return { accepted: true, address: toHex(address), expires_ms: decodeCertificate(certificate).expires_ms };
-  }
-  if (!judge.roomForObserver) {
+  const isShown = certificate.length > 0;
+  // Who is no validator may become one: its address is kept, and it need not come again.
+  const address = isShown ? toHex(verifyCertificate(certificate, judge)) : '';
+  const expires_ms = isShown ? decodeCertificate(certificate).expires_ms : Number.POSITIVE_INFINITY;
+  if (!judge.isValidator(address) && !judge.roomForObserver) {
     throw new CodedError('HELLO_OBSERVERS_FULL', 'this node has no room for another peer that is no validator');
   }
-  return { accepted: true, address: '', expires_ms: Number.POSITIVE_INFINITY };
+  return { accepted: true, address, expires_ms };
 }
 
 function offenceOf(error: unknown): Offence {

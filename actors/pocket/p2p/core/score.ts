@@ -24,8 +24,10 @@ const OFFENCES = {
   frame_too_large: 50,
   /** A frame begun and not finished in time. */
   frame_timeout: 25,
-  /** Consensus messages from a peer without a validator's certificate. */
+  /** Consensus messages from a peer without a certificate. */
   message_unproven: 50,
+  /** Consensus messages from a peer that is no validator here: it may be one in a block that this node has not got yet. */
+  message_observer: 0,
   consensus_rate: 1,
   gossip_malformed: 25,
   /** A relay in a flood: what it brings is dropped, but it need not be the source. */
@@ -36,6 +38,8 @@ const OFFENCES = {
   sync_rate: 0,
   /** An answer that does not fit the request. */
   sync_answer: 25,
+  /** A block, header or snapshot that is provably false. */
+  sync_lie: 50,
 } as const;
 export type Offence = keyof typeof OFFENCES;
 

@@ -1,5 +1,5 @@
 import { CodedError } from '../../../../runtime/errors.ts';
-import { decodeSyncRequest, decodeSyncResponse } from '../../chain/sync.ts';
+import { decodeSyncRequest, decodeSyncResponse, type SyncResponse } from '../../chain/sync.ts';
 
 /** First byte of an answer. */
 const ANSWER_OK = 0;
@@ -33,12 +33,17 @@ export function decodeAnswer(request: Uint8Array, answer: Uint8Array): Uint8Arra
   const asked = decodeSyncRequest(request);
   const got = decoded(response);
   const fits = got.kind === asked.kind;
-  const tooMany = got.kind === 'blocks' && asked.kind === 'blocks' && got.blocks.length > asked.count;
+  const tooMany = 'count' in asked && entries(got) > asked.count;
   if (!fits || tooMany) throw new CodedError('PEER_PROTOCOL', 'the answer of the peer does not fit the request');
   return response;
 }
 
-function decoded(response: Uint8Array): ReturnType<typeof decodeSyncResponse> {
+function entries(response: SyncResponse): number {
+  if (response.kind === 'blocks') return response.blocks.length;
+  return response.kind === 'headers' ? response.headers.length : 0;
+}
+
+function decoded(response: Uint8Array): SyncResponse {
   try {
     return decodeSyncResponse(response);
   } catch (error) {

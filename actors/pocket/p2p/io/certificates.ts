@@ -6,20 +6,18 @@ import { hasCode, toErrorRecord } from '../../../../runtime/errors.ts';
 import type { Random } from '../../../../runtime/random.ts';
 import type { SignerProtocol } from '../../../host/signer/protocol.ts';
 import { toHex } from '../../chain/hex.ts';
-import type { ValidatorSet } from '../../chain/validators.ts';
 
 /** Part of a certificate's life after which the next one is fetched: a third is left for a signer that restarts. */
 const RENEW_AT = 2 / 3;
 
 export interface CertificateOptions {
   readonly signer: Peer<SignerProtocol>;
-  readonly validators: ValidatorSet;
   readonly peerId: string;
   readonly ttl_ms: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** There is a new certificate, or it is known that this node is no validator. */
+  /** There is a new certificate. */
   renewed(): void;
 }
 
@@ -42,7 +40,7 @@ export class Certificates {
     return this.#address;
   }
 
-  /** The certificate to present; empty for a node that is no validator, undefined while there is none. */
+  /** The certificate to present, of a validator's key or of any other; undefined while there is none. */
   get current(): Uint8Array | undefined {
     return this.#expires_ms > this.#options.clock.now() ? this.#certificate : undefined;
   }
@@ -63,7 +61,7 @@ export class Certificates {
       if (this.#stopped) return;
       this.#failures = 0;
       this.#options.renewed();
-      if (wait_ms !== undefined) this.#cancel = clock.after(wait_ms, () => void this.#renew());
+      this.#cancel = clock.after(wait_ms, () => void this.#renew());
     } catch (error) {
       if (this.#stopped) return;
       // The absence of a remote signer is in the log already.
@@ -73,17 +71,11 @@ export class Certificates {
     }
   }
 
-  /** Answers when to come again; undefined for never. */
-  async #fetch(): Promise<number | undefined> {
-    const { signer, validators, peerId, ttl_ms, clock, log } = this.#options;
+  /** Answers when to come again. */
+  async #fetch(): Promise<number> {
+    const { signer, peerId, ttl_ms, clock } = this.#options;
     const identity = await signer.ask('identity', {});
     this.#address = toHex(identity.address);
-    if (validators.byAddress(this.#address) === undefined) {
-      log.info({ address: this.#address }, 'this node is no validator of the network; it follows');
-      this.#certificate = new Uint8Array(0);
-      this.#expires_ms = Number.POSITIVE_INFINITY;
-      return undefined;
-    }
     const wanted_ms = Math.floor(clock.now()) + ttl_ms;
     // A remote signer that is away leaves its last one, which ends earlier.
     const { certificate, expires_ms } = await signer.ask('certify', { peerId, expires_ms: wanted_ms });

@@ -135,12 +135,6 @@ describe('peers that cannot be of this network', () => {
       'CERTIFICATE_WRONG_PEER',
       'certificate_invalid',
     ],
-    [
-      'the certificate of a key that is no validator',
-      { seed: seedOf(9), genesis: parseGenesis(testGenesis(10, 'test')) },
-      'CERTIFICATE_SIGNER_UNKNOWN',
-      'certificate_invalid',
-    ],
   ];
   for (const [what, options, code, reason] of cases) {
     it(`are refused: ${what}`, async () => {

@@ -13,7 +13,7 @@ import { type Genesis, genesisValidators } from '../../chain/genesis.ts';
 import { fromHex, toHex } from '../../chain/hex.ts';
 import { MAX_TIMEOUT_CERTIFICATE_BYTES } from '../../chain/sizes.ts';
 import { MAX_TRANSACTION_BYTES } from '../../chain/transaction.ts';
-import type { ValidatorSet } from '../../chain/validators.ts';
+import type { Validator } from '../../chain/validators.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import type { P2pConfig } from '../config.ts';
 import { batchLimits } from '../core/batcher.ts';
@@ -32,6 +32,7 @@ import { CONSENSUS_PROTOCOL, OutboundLink } from './outbound-link.ts';
 import { Session } from './session.ts';
 import { SYNC_PROTOCOL, SyncClient } from './sync-client.ts';
 import { SyncServer } from './sync-server.ts';
+import { ValidatorWatch } from './validator-watch.ts';
 
 /** A connection whose peer has not said who it is by then is closed. Longer than a signer's restart. */
 const ADMISSION_TIMEOUT_ms = 10_000;
@@ -41,6 +42,8 @@ const GOSSIP_DELAY_ms = 500;
 const GOSSIP_CHECK_ms = 10_000;
 /** After a refusal the connection lives on for as long as its reason needs to reach the peer. */
 const REFUSAL_LINGER_ms = 500;
+/** Addresses that `connected` carries: as many as there can be validators. */
+const MAX_ADDRESSES = 1_000;
 /** Peers whose rates are remembered. */
 const MAX_REMEMBERED = 1_024;
 /** Consensus messages that may wait for one slow peer: several rounds of a large network. */
@@ -73,14 +76,15 @@ export interface NetworkEvents {
   transactions(transactions: Uint8Array[], peerId: string): void;
   /** False while nobody takes transactions. */
   transactionsWanted(): boolean;
-  connected(validators: number): void;
+  /** @param addresses of all peers with a proven address, 20 bytes each */
+  connected(validators: number, addresses: Uint8Array[]): void;
 }
 
 /** All peers of this node: who they are, what they may do, and what is sent to whom. */
 export class Network {
   readonly #options: NetworkOptions;
   readonly #events: NetworkEvents;
-  readonly #validators: ValidatorSet;
+  readonly #validators: ValidatorWatch;
   readonly #maxMessageBytes: number;
   readonly #metrics: P2pMetrics;
   readonly #sessions = new Map<string, Session>();
@@ -95,13 +99,22 @@ export class Network {
   #syncClient!: SyncClient;
   #syncServer!: SyncServer;
   #certificates!: Certificates;
-  #validatorsSaid = 0;
+  /** Nobody. */
+  #connectedSaid = '0 ';
   #stopped = false;
 
   private constructor(options: NetworkOptions, events: NetworkEvents) {
     this.#options = options;
     this.#events = events;
-    this.#validators = genesisValidators(options.genesis);
+    const { persistence, clock, random, log, genesis } = options;
+    this.#validators = new ValidatorWatch({
+      persistence,
+      genesis: genesisValidators(genesis),
+      clock,
+      random,
+      log,
+      changed: () => this.#rejudge(),
+    });
     this.#maxMessageBytes = options.genesis.maxBlockBytes + MESSAGE_OVERHEAD_BYTES;
     this.#metrics = new P2pMetrics(options.metrics, {
       peers: () => this.#sessions.size,
@@ -125,14 +138,16 @@ export class Network {
     return network;
   }
 
-  /** Fetches this node's certificate and dials. */
+  /** Fetches this node's certificate and the validators, and dials. */
   start(): void {
+    this.#validators.start();
     this.#certificates.start();
     this.#dialer.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#validators.stop();
     this.#dialer.stop();
     this.#certificates.stop();
     this.#gossip.stop();
@@ -150,8 +165,7 @@ export class Network {
 
   /** Validators besides this node with which messages go both ways. */
   get provenValidators(): number {
-    const proven = [...this.#sessions.values()].filter(({ proven }) => proven);
-    return new Set(proven.map(({ address }) => address)).size;
+    return this.#provenAddresses().filter((address) => this.#validators.isCurrent(address)).length;
   }
 
   /** Open connections, duplicates included. */
@@ -169,7 +183,17 @@ export class Network {
   }
 
   send(to: Uint8Array, message: Uint8Array): void {
-    this.#send(this.#ofValidator(to), message);
+    this.#send(this.#ofAddress(to), message);
+  }
+
+  /** A block is committed: it may have made or unmade validators. @param validators null: the same as before */
+  committed(height: bigint, validators: readonly Validator[] | null): void {
+    this.#validators.committed(height, validators);
+  }
+
+  /** The peer of that address has served what is provably false. */
+  accuse(address: Uint8Array, reason: string): void {
+    for (const { peerId } of this.#ofAddress(address)) this.#offences.count(peerId, 'sync_lie', new Error(reason));
   }
 
   gossip(transactions: readonly Uint8Array[]): void {
@@ -178,10 +202,10 @@ export class Network {
 
   /** @throws PEER_UNREACHABLE, PEER_PROTOCOL, DEADLINE_EXCEEDED */
   async request(to: Uint8Array, request: Uint8Array, timeout_ms: number): Promise<Uint8Array> {
-    const connection = this.#ofValidator(to).find(({ current }) => current !== undefined)?.current;
+    const connection = this.#ofAddress(to).find(({ current }) => current !== undefined)?.current;
     if (connection === undefined) {
       const address = toHex(to);
-      throw new CodedError('PEER_UNREACHABLE', `validator ${address} is not connected; ask another one`, { address });
+      throw new CodedError('PEER_UNREACHABLE', `peer ${address} is not connected; ask another one`, { address });
     }
     return this.#syncClient.request(connection, request, timeout_ms);
   }
@@ -202,9 +226,11 @@ export class Network {
     };
   }
 
-  /** Says again how many validators are connected: a listener was replaced. */
-  repeatConnected(): void {
-    this.#events.connected(this.#validatorsSaid);
+  /** An actor was replaced: a listener has to be told again who is connected, and the chain may have gone on unheard. */
+  rebound(): void {
+    this.#connectedSaid = '';
+    this.#sayConnected();
+    this.#validators.start();
   }
 
   async #listen(): Promise<void> {
@@ -246,7 +272,6 @@ export class Network {
     this.#syncServer = new SyncServer({ persistence, clock, log, metrics, maxPeers: MAX_REMEMBERED, offence });
     this.#certificates = new Certificates({
       signer,
-      validators: this.#validators,
       peerId: this.peerId,
       ttl_ms: config.certificate_ttl_ms,
       clock,
@@ -407,6 +432,7 @@ export class Network {
         if (session.inbound !== inbound) return;
         session.inbound = undefined;
         session.address = undefined;
+        session.isValidator = false;
         this.#sayConnected();
       },
     });
@@ -420,10 +446,11 @@ export class Network {
       const reason = 'too many handshakes in a short time';
       return { accepted: false, offence: 'too_many_streams', code: 'PEER_UNREACHABLE', reason };
     }
-    const observers = [...this.#sessions.values()].filter((one) => one !== session && one.address === '').length;
+    const isObserver = (one: Session) => one !== session && one.address !== undefined && !one.isValidator;
+    const observers = [...this.#sessions.values()].filter(isObserver).length;
     const roomForObserver = observers < config.max_observers;
-    const validators = this.#validators;
-    return judgeHello(hello, { networkId: genesis.networkId, peerId, now_ms, validators, roomForObserver });
+    const isValidator = (address: string) => this.#validators.has(address);
+    return judgeHello(hello, { networkId: genesis.networkId, peerId, now_ms, isValidator, roomForObserver });
   }
 
   #onAccepted(session: Session, connection: Connection, inbound: InboundStream, address: string): void {
@@ -431,6 +458,7 @@ export class Network {
     const former = session.inbound;
     session.inbound = inbound;
     session.address = address;
+    session.isValidator = this.#validators.has(address);
     session.admit(connection);
     if (former !== inbound) former?.abort('replaced by a newer stream');
     this.#sayConnected();
@@ -449,12 +477,17 @@ export class Network {
     this.#offences.count(peerId, offence);
   }
 
-  #onMessages({ peerId, address }: Session, messages: readonly Uint8Array[], bytes: number): void {
+  #onMessages({ peerId, address, isValidator }: Session, messages: readonly Uint8Array[], bytes: number): void {
     if (address === undefined) return;
     this.#metrics.moved('consensus', 'in', bytes, messages.length);
     if (!this.#messageRates.take(peerId, messages.length, this.#options.clock.now())) {
       this.#metrics.dropped.inc({ what: 'consensus_in' }, messages.length);
       this.#offences.count(peerId, 'consensus_rate');
+      return;
+    }
+    if (!isValidator) {
+      this.#metrics.dropped.inc({ what: 'consensus_in_observer' }, messages.length);
+      this.#offences.count(peerId, 'message_observer');
       return;
     }
     const from = fromHex(address);
@@ -471,9 +504,25 @@ export class Network {
     stream.abort(new Error('no handshake'));
   }
 
-  #ofValidator(address: Uint8Array): Session[] {
+  #ofAddress(address: Uint8Array): Session[] {
     const hex = toHex(address);
-    return [...this.#sessions.values()].filter((session) => session.isValidator && session.address === hex);
+    return [...this.#sessions.values()].filter((session) => session.address === hex);
+  }
+
+  /** The set of validators is another one: an observer that is a validator now need not come again, nor the other way round. */
+  #rejudge(): void {
+    for (const session of this.#sessions.values()) {
+      session.isValidator = session.address !== undefined && this.#validators.has(session.address);
+    }
+    this.#sayConnected();
+  }
+
+  /** Of peers with which streams go both ways, each once. */
+  #provenAddresses(): string[] {
+    const proven = [...this.#sessions.values()].flatMap(({ isKnown, address }) =>
+      isKnown && address ? [address] : [],
+    );
+    return [...new Set(proven)];
   }
 
   #send(sessions: readonly Session[], message: Uint8Array): void {
@@ -488,11 +537,15 @@ export class Network {
   }
 
   #sayConnected(): void {
+    const addresses = this.#provenAddresses().sort();
     const validators = this.provenValidators;
-    if (validators === this.#validatorsSaid || this.#stopped) return;
-    this.#validatorsSaid = validators;
-    this.#options.log.info({ validators }, 'validators connected');
-    this.#events.connected(validators);
+    const said = `${validators} ${addresses.join()}`;
+    if (said === this.#connectedSaid || this.#stopped) return;
+    this.#connectedSaid = said;
+    this.#options.log.info({ validators, others: addresses.length - validators }, 'peers with a proven key');
+    // Validators first, should there be more than the event carries.
+    addresses.sort((a, b) => Number(this.#validators.isCurrent(b)) - Number(this.#validators.isCurrent(a)));
+    this.#events.connected(validators, addresses.slice(0, MAX_ADDRESSES).map(fromHex));
   }
 
   #abortSoon(connection: Connection, reason: string): void {

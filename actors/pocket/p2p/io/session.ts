@@ -20,8 +20,10 @@ export class Session {
   current: Connection | undefined;
   link: OutboundLink | undefined;
   inbound: InboundStream | undefined;
-  /** What the peer's certificate says: hex address, '' for an observer, undefined while it has said nothing. */
+  /** What the peer's certificate proves: hex address, '' without one, undefined while it has said nothing. */
   address: string | undefined;
+  /** Whether that address is a validator's now; the network sees to it when the set changes. */
+  isValidator = false;
 
   constructor(self: string, peerId: string) {
     this.#self = self;
@@ -33,8 +35,9 @@ export class Session {
     return this.isValidator && this.link?.accepted === true;
   }
 
-  get isValidator(): boolean {
-    return this.address !== undefined && this.address !== '';
+  /** A peer with a proven address, validator or not, with which streams go both ways. */
+  get isKnown(): boolean {
+    return this.address !== undefined && this.address !== '' && this.link?.accepted === true;
   }
 
   /** True if the peer said a hello that was accepted, and its connection lives. */

@@ -21,7 +21,7 @@ export interface SyncClientOptions {
   offence(peerId: string, error: unknown): void;
 }
 
-/** Asks peers for blocks. */
+/** Asks peers for blocks, headers and snapshots. */
 export class SyncClient {
   readonly #options: SyncClientOptions;
   readonly #inWork = new Map<string, number>();
@@ -98,5 +98,5 @@ export class SyncClient {
 }
 
 function unreachable(reason: string): CodedError {
-  return new CodedError('PEER_UNREACHABLE', `no answer from the validator: ${reason}; ask another one`, { reason });
+  return new CodedError('PEER_UNREACHABLE', `no answer from the peer: ${reason}; ask another one`, { reason });
 }

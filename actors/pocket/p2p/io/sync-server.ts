@@ -7,7 +7,13 @@ import { RateLimiter } from '../../../../net/rate.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import type { Clock } from '../../../../runtime/clock.ts';
 import { toErrorRecord } from '../../../../runtime/errors.ts';
-import { decodeSyncRequest, encodeSyncResponse, type SyncRequest } from '../../chain/sync.ts';
+import {
+  decodeSyncRequest,
+  encodeSyncResponse,
+  MAX_SYNC_SNAPSHOTS,
+  type SyncMetadata,
+  type SyncRequest,
+} from '../../chain/sync.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import { FRAME_SYNC } from '../core/frame-kinds.ts';
 import type { Offence } from '../core/score.ts';
@@ -31,7 +37,7 @@ export interface SyncServerOptions {
   offence(peerId: string, offence: Offence, error?: unknown): void;
 }
 
-/** Serves committed and staged blocks to peers. */
+/** Serves blocks, headers and snapshots to peers. */
 export class SyncServer {
   readonly #options: SyncServerOptions;
   readonly #rates: RateLimiter;
@@ -119,14 +125,42 @@ export class SyncServer {
 
   async #read(request: SyncRequest): Promise<Uint8Array> {
     const { persistence } = this.#options;
-    if (request.kind === 'block') {
-      const { block } = await persistence.ask('block', { blockHash: request.blockHash });
-      return encodeSyncResponse({ kind: 'block', block });
+    switch (request.kind) {
+      case 'block': {
+        const { block } = await persistence.ask('block', { blockHash: request.blockHash });
+        return encodeSyncResponse({ kind: 'block', block });
+      }
+      case 'blocks': {
+        const count = Math.min(request.count, MAX_SERVED_BLOCKS);
+        const { blocks } = await persistence.ask('blocks', { from: request.from, count, maxBytes: MAX_SERVED_BYTES });
+        return encodeSyncResponse({ kind: 'blocks', blocks });
+      }
+      case 'metadata':
+        return encodeSyncResponse({ kind: 'metadata', metadata: await this.#metadata() });
+      case 'headers': {
+        const count = Math.min(request.count, MAX_SERVED_BLOCKS);
+        const { headers } = await persistence.ask('headers', { from: request.from, count });
+        return encodeSyncResponse({ kind: 'headers', headers });
+      }
+      case 'manifest': {
+        const { manifest } = await persistence.ask('manifest', { height: request.height });
+        return encodeSyncResponse({ kind: 'manifest', manifest });
+      }
+      case 'chunk': {
+        const { height, index } = request;
+        const { chunk } = await persistence.ask('chunk', { height, index });
+        return encodeSyncResponse({ kind: 'chunk', chunk });
+      }
     }
-    const { from } = request;
-    const count = Math.min(request.count, MAX_SERVED_BLOCKS);
-    const { blocks } = await persistence.ask('blocks', { from, count, maxBytes: MAX_SERVED_BYTES });
-    return encodeSyncResponse({ kind: 'blocks', blocks });
+  }
+
+  async #metadata(): Promise<SyncMetadata> {
+    const { persistence } = this.#options;
+    const { heights, earliest } = await persistence.ask('snapshots', {});
+    // After the snapshots: what is said of the tip is not older than they are.
+    const { height, blockHash } = await persistence.ask('tip', {});
+    const snapshots = heights.slice(-MAX_SYNC_SNAPSHOTS);
+    return { minHeight: earliest, maxHeight: height, tipHash: blockHash, snapshots };
   }
 
   /** Takes a place; answers why there is none. */

@@ -10,15 +10,33 @@ import { encodeFrame } from '../../../../net/frame.ts';
 import type { Peer } from '../../../../runtime/actor.ts';
 import { systemClock } from '../../../../runtime/clock.ts';
 import { CodedError } from '../../../../runtime/errors.ts';
-import { decodeSyncResponse, encodeSyncRequest, encodeSyncResponse } from '../../chain/sync.ts';
+import { parseGenesis } from '../../chain/genesis.ts';
+import {
+  decodeSyncResponse,
+  encodeSyncRequest,
+  encodeSyncResponse,
+  MAX_SYNC_SNAPSHOTS,
+  type SyncRequest,
+  type SyncResponse,
+} from '../../chain/sync.ts';
 import type { PersistenceProtocol } from '../../persistence/protocol.ts';
 import { FRAME_HELLO, FRAME_SYNC } from '../core/frame-kinds.ts';
 import { encodeHello, P2P_VERSION } from '../core/handshake.ts';
 import { encodeAnswer, MAX_SERVED_BLOCKS, MAX_SERVED_BYTES } from '../core/sync-answer.ts';
 import { CONSENSUS_PROTOCOL } from './outbound-link.ts';
 import { SYNC_PROTOCOL } from './sync-client.ts';
-import { addressOfValidator, seedOf, type TestNode, testNode, testSigner, until } from './testing.ts';
+import {
+  addressOfValidator,
+  seedOf,
+  type TestNode,
+  testGenesis,
+  testNode,
+  testSigner,
+  testTip,
+  until,
+} from './testing.ts';
 
+const GENESIS = parseGenesis(testGenesis(4));
 const HASH = new Uint8Array(32).fill(9);
 const BLOCK = new Uint8Array(1_000).fill(5);
 
@@ -30,6 +48,7 @@ class FakePersistence {
     ready: true,
     tell: () => true,
     ask: (type: string, body: Record<string, unknown>) => {
+      if (type === 'tip') return Promise.resolve(testTip(GENESIS, 7n));
       this.asked.push({ type, body });
       return this.answer(type, body);
     },
@@ -71,6 +90,43 @@ describe('sync', () => {
     store.answer = async () => ({ block: null });
     assert.deepEqual(decodeSyncResponse(await ask(request)), { kind: 'block', block: null });
     assert.ok((await server.metric('potoroo_p2p_sync_requests_total', { side: 'served', outcome: 'ok' })) >= 3);
+  });
+
+  it('brings what the peer has, headers, and parts of snapshots', async () => {
+    const { blockHash: tipHash } = testTip(GENESIS);
+    const headers = [{ header: HASH, commitQc: HASH, validators: new Uint8Array() }];
+    const snapshots = Array.from({ length: MAX_SYNC_SNAPSHOTS + 2 }, (_, index) => BigInt(index + 1));
+    const answers: Record<string, object> = {
+      snapshots: { heights: snapshots, earliest: 3n },
+      headers: { headers },
+      manifest: { manifest: null },
+      chunk: { chunk: HASH },
+    };
+    store.answer = async (type) => answers[type]!;
+    const exchanges: [SyncRequest, SyncResponse][] = [
+      [
+        { kind: 'metadata' },
+        { kind: 'metadata', metadata: { minHeight: 3n, maxHeight: 7n, tipHash, snapshots: snapshots.slice(2) } },
+      ],
+      [
+        { kind: 'headers', from: 4n, count: 2 },
+        { kind: 'headers', headers },
+      ],
+      [
+        { kind: 'manifest', height: 4n },
+        { kind: 'manifest', manifest: null },
+      ],
+      [
+        { kind: 'chunk', height: 4n, index: 1 },
+        { kind: 'chunk', chunk: HASH },
+      ],
+    ];
+    for (const [request, response] of exchanges) {
+      assert.deepEqual(decodeSyncResponse(await ask(encodeSyncRequest(request))), response);
+    }
+    assert.deepEqual(store.asked.at(-1), { type: 'chunk', body: { height: 4n, index: 1 } });
+    store.answer = async () => ({ headers: [headers[0], headers[0]] });
+    await assert.rejects(ask(encodeSyncRequest({ kind: 'headers', from: 4n, count: 1 })), { code: 'PEER_PROTOCOL' });
   });
 
   it('fails in time, and goes on afterwards', async () => {

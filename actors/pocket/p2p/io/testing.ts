@@ -12,9 +12,9 @@ import { publicKeyOf, sign } from '../../../../wasm/ed25519.ts';
 import type { SignerProtocol } from '../../../host/signer/protocol.ts';
 import { addressOf } from '../../chain/address.ts';
 import { certificateSignBytes, encodeCertificate } from '../../chain/certificate.ts';
-import { type Genesis, parseGenesis } from '../../chain/genesis.ts';
+import { type Genesis, genesisValidators, parseGenesis } from '../../chain/genesis.ts';
 import { toHex } from '../../chain/hex.ts';
-import type { PersistenceProtocol } from '../../persistence/protocol.ts';
+import type { PersistenceProtocol, Tip } from '../../persistence/protocol.ts';
 import { p2pConfigSchema } from '../config.ts';
 import { Network } from './network.ts';
 
@@ -72,12 +72,26 @@ export function testSigner(seed: Uint8Array, networkId: string, forgery: Forgery
   } as Peer<SignerProtocol>;
 }
 
+/** Persistence at genesis, which answers that its validators are these. */
+export function testPersistence(genesis: Genesis): Peer<PersistenceProtocol> {
+  return { ready: true, tell: () => true, ask: async () => testTip(genesis) } as unknown as Peer<PersistenceProtocol>;
+}
+
+export function testTip(genesis: Genesis, height = 0n): Tip {
+  const list = [...genesisValidators(genesis).list];
+  const hash = new Uint8Array(32);
+  const blocks = { blockHash: hash, stateHash: hash, timestamp_ms: 0n, commitQc: null };
+  return { height, ...blocks, voters: list, validators: list };
+}
+
 export interface TestNode {
   readonly network: Network;
   readonly key: PrivateKey;
   readonly received: { from: string; message: Uint8Array }[];
   readonly batches: { transactions: Uint8Array[]; peerId: string }[];
   readonly connected: number[];
+  /** Addresses of the last `connected`, hex. */
+  readonly known: () => readonly string[];
   readonly address: string;
   readonly port: number;
   /** Value of a counter, summed over the labels that match. */
@@ -110,6 +124,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
   const received: TestNode['received'] = [];
   const batches: TestNode['batches'] = [];
   const connected: number[] = [];
+  let known: string[] = [];
   const config = p2pConfigSchema.parse({
     listen: [`/ip4/127.0.0.1/tcp/${port}`],
     peers: options.peers ?? [],
@@ -123,7 +138,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
       genesis,
       key,
       signer: options.signer ?? testSigner(options.seed ?? seedOf(options.index ?? 0), genesis.networkId),
-      persistence: options.persistence ?? ({} as Peer<PersistenceProtocol>),
+      persistence: options.persistence ?? testPersistence(genesis),
       clock: options.clock ?? systemClock,
       random: systemRandom,
       log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
@@ -133,7 +148,10 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
       consensusMessage: (from, message) => received.push({ from: toHex(from), message: Uint8Array.from(message) }),
       transactions: (transactions, peerId) => batches.push({ transactions, peerId }),
       transactionsWanted: options.wanted ?? (() => true),
-      connected: (validators) => connected.push(validators),
+      connected: (validators, addresses) => {
+        connected.push(validators);
+        known = addresses.map(toHex);
+      },
     },
   );
   network.start();
@@ -143,6 +161,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     received,
     batches,
     connected,
+    known: () => known,
     port,
     address: `/ip4/127.0.0.1/tcp/${port}/p2p/${network.peerId}`,
     metric: async (name, labels = {}) => {

@@ -1,24 +1,20 @@
-import { CodedError } from '../../../../runtime/errors.ts';
+import { CodedError, hasCode } from '../../../../runtime/errors.ts';
 import { blockHash, type Header } from '../../chain/block.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import type { ValidatorSet } from '../../chain/validators.ts';
 import type { ChangeSet, ReceiptRow } from '../protocol.ts';
 import { accountEntries, actorEntries } from './entries.ts';
 import { completeHeader } from './header.ts';
+import { type CommittedState, type ProofLimits, RecentStates } from './recent-states.ts';
 import { type StagedBlock, StagingTree } from './staging.ts';
-import type { StateTries } from './tries.ts';
+import type { StateTries, TreeChanges } from './tries.ts';
 import type { Validators } from './validators.ts';
 import { isInWindow, type ReplayWindow, type WindowEntry, windowEntries } from './window.ts';
 
 /** The last committed block. */
-export interface TipState {
-  readonly header: Header;
+export interface TipState extends CommittedState {
   readonly hash: Uint8Array;
-  readonly commitQc: Uint8Array | null;
-  readonly tries: StateTries;
   readonly validators: Validators;
-  /** Who decided this block. */
-  readonly voters: ValidatorSet;
 }
 
 /** A block as its proposer or its executor hands it over. */
@@ -44,15 +40,30 @@ export interface StateView {
 export class ChainState {
   readonly #staging = new StagingTree();
   readonly #window: ReplayWindow;
+  readonly #recent: RecentStates;
   #tip: TipState;
 
-  constructor(tip: TipState, window: ReplayWindow) {
+  constructor(tip: TipState, window: ReplayWindow, proofs: ProofLimits) {
     this.#tip = tip;
     this.#window = window;
+    this.#recent = new RecentStates(proofs);
   }
 
   get tip(): TipState {
     return this.#tip;
+  }
+
+  /** Heights that can be proven now. */
+  get proofHeights(): number {
+    return this.#recent.heights;
+  }
+
+  /**
+   * A committed state that can be proven; height 0 means the tip. Its tries are good until the next commit.
+   * @throws PROOF_PRUNED, BLOCK_NOT_FOUND
+   */
+  provable(height: bigint): CommittedState {
+    return this.#recent.find(height, this.#tip);
   }
 
   get stagedBlocks(): number {
@@ -86,7 +97,7 @@ export class ChainState {
     const height = parent.header.height + 1n;
     this.#staging.requireRoom(height, this.#tip.header.height);
     const added = windowOf(receipts, transactions);
-    const tries = parent.tries.update({
+    const tries = this.#update(parent.tries, {
       account: accountEntries(changes.accounts),
       pool: accountEntries(changes.pools),
       transactions: windowEntries(height, this.#expiredBy(parent, height), added),
@@ -125,15 +136,32 @@ export class ChainState {
     return this.#staging.branch(hash).reverse();
   }
 
-  /** The block above the tip is durable now. Drops the other branches, and the state before. */
+  /** The block above the tip is durable now. Drops the other branches; the state before is kept for proofs. */
   commit(block: StagedBlock, commitQc: Uint8Array): void {
     const { header, hash, tries, validators, voters } = block;
-    const before = this.#tip.tries;
+    const before = this.#tip;
     this.#tip = { header, hash, tries, commitQc, validators, voters };
     this.#window.add(header.height, windowOf(block.receipts, block.transactions));
     this.#window.advance(header.height);
-    const dropped = this.#staging.settle(hash).map((staged) => staged.tries);
-    for (const other of [before, ...dropped]) if (other !== tries) other.release();
+    for (const staged of this.#staging.settle(hash)) if (staged.tries !== tries) staged.tries.release();
+    this.#recent.add(before, this.#tip);
+  }
+
+  /** States that are kept for proofs only must not keep a node from voting: where memory ends, they go first. */
+  #update(tries: StateTries, changes: TreeChanges): StateTries {
+    try {
+      return tries.update(changes);
+    } catch (error) {
+      if (!hasCode(error, 'TRIE_MEMORY_FULL') || !this.#recent.release()) throw error;
+      return tries.update(changes);
+    }
+  }
+
+  /** Frees the states: another chain has taken the place of this one. */
+  release(): void {
+    for (const { tries } of this.#staging.blocks) tries.release();
+    this.#tip.tries.release();
+    this.#recent.release();
   }
 
   /** Replay keys that block `height` on this parent removes from the window. */

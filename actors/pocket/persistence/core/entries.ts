@@ -1,8 +1,9 @@
 import { sha3_256 } from '../../../../wasm/hash.ts';
 import type { TrieEntry } from '../../../../wasm/trie.ts';
 import { encodeAccount } from '../../chain/account.ts';
-import { ACTOR_APP, ACTOR_FISHERMAN, ACTOR_SERVICER, type Actor, encodeActor } from '../../chain/actor.ts';
+import { type Actor, encodeActor } from '../../chain/actor.ts';
 import { encodeParam } from '../../chain/params.ts';
+import { ACTOR_KINDS } from '../../chain/state-values.ts';
 import type { AccountRow, ChangeSet } from '../protocol.ts';
 import type { TreeChanges, TreeName } from './tries.ts';
 
@@ -18,7 +19,7 @@ export function accountEntries(rows: readonly AccountRow[]): TrieEntry[] {
   return rows.map((row) => ({ key: row.address, value: encodeAccount(row) }));
 }
 
-export function actorEntry(actor: Actor): TrieEntry {
+function actorEntry(actor: Actor): TrieEntry {
   return { key: actor.address, value: encodeActor(actor) };
 }
 
@@ -37,9 +38,7 @@ export function actorEntries(changes: Pick<ChangeSet, 'actors' | 'removedActors'
 }
 
 export function actorTree(type: number): TreeName {
-  if (type === ACTOR_APP) return 'app';
-  if (type === ACTOR_SERVICER) return 'servicer';
-  return type === ACTOR_FISHERMAN ? 'fish' : 'val';
+  return ACTOR_KINDS.find((kind) => kind.type === type)?.tree ?? 'val';
 }
 
 /** SHA3-256 of the name -> Param. */

@@ -53,6 +53,10 @@ export class StagingTree {
     return this.#entries.size;
   }
 
+  get blocks(): StagedBlock[] {
+    return [...this.#entries.values()].map(({ block }) => block);
+  }
+
   /** The block, counted as used. */
   get(hash: Uint8Array): StagedBlock | undefined {
     const entry = this.#entries.get(toHex(hash));

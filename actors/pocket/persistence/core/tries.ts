@@ -1,4 +1,5 @@
-import { SparseMerkleTrie, type TrieEntry } from '../../../../wasm/trie.ts';
+import { type CompactProof, SparseMerkleTrie, type TrieEntry, type TrieKernel } from '../../../../wasm/trie.ts';
+import { rootEntries, type TreeHash } from '../../chain/state-root.ts';
 
 /** The sub-tries of the state (spec 4.3), by ascending name: the order of a header. */
 export const TREE_NAMES = [
@@ -13,6 +14,11 @@ export const TREE_NAMES = [
   'transactions',
   'val',
 ] as const;
+/** A leaf in the memory of a trie: references, path, digest, digest of the value. */
+const LEAF_BYTES = 104;
+/** A branch: references, children, place, digest. */
+const BRANCH_BYTES = 64;
+
 export type TreeName = (typeof TREE_NAMES)[number];
 export type TreeChanges = Partial<Record<TreeName, TrieEntry[]>>;
 
@@ -30,9 +36,10 @@ export class StateTries {
     this.#root = root;
   }
 
-  static empty(): StateTries {
-    const tries = new Map(TREE_NAMES.map((name) => [name, SparseMerkleTrie.empty()]));
-    return new StateTries(tries, SparseMerkleTrie.empty().update(rootEntries(tries)));
+  /** @param memory where the nodes are; one for all states unless it is given */
+  static empty(memory?: TrieKernel): StateTries {
+    const tries = new Map(TREE_NAMES.map((name) => [name, SparseMerkleTrie.empty(memory)]));
+    return new StateTries(tries, SparseMerkleTrie.empty(memory).update(rootEntries(hashesOf(tries))));
   }
 
   update(changes: TreeChanges): StateTries {
@@ -65,7 +72,7 @@ export class StateTries {
       tries.set(name, trie);
       if (entries.length > 0) changed.set(name, trie);
     }
-    return new StateTries(tries, change(this.#root, rootEntries(changed)));
+    return new StateTries(tries, change(this.#root, rootEntries(hashesOf(changed))));
   }
 
   /** Frees what only this state used. It must not be used any more. */
@@ -79,8 +86,27 @@ export class StateTries {
   }
 
   /** As a header has them. */
-  get treeHashes(): { name: string; root: Uint8Array }[] {
-    return TREE_NAMES.map((name) => ({ name, root: this.#of(name).root }));
+  get treeHashes(): TreeHash[] {
+    return hashesOf(this.#tries);
+  }
+
+  /** Bytes of nodes that this state does not use: those of the states before and beside it in the same memory. */
+  get others_bytes(): number {
+    const { leaves, branches } = this.#root.usage;
+    let own = this.#root.size;
+    for (const trie of this.#tries.values()) own += trie.size;
+    // Below every trie there is one branch fewer than leaves: what that leaves out is not worth counting.
+    return LEAF_BYTES * Math.max(0, leaves - own) + BRANCH_BYTES * Math.max(0, branches - own);
+  }
+
+  /** That the key has a value in this state, or that it has none. */
+  prove(name: TreeName, key: Uint8Array): CompactProof {
+    return SparseMerkleTrie.compact(this.#of(name).prove(key));
+  }
+
+  /** SHA-256 of the value of a key; null where it has none. */
+  digest(name: TreeName, key: Uint8Array): Uint8Array | null {
+    return this.#of(name).get(key);
   }
 
   has(name: TreeName, key: Uint8Array): boolean {
@@ -96,7 +122,6 @@ export class StateTries {
   }
 }
 
-function rootEntries(tries: ReadonlyMap<TreeName, SparseMerkleTrie>): TrieEntry[] {
-  const encoder = new TextEncoder();
-  return [...tries].map(([name, trie]) => ({ key: encoder.encode(name), value: trie.root }));
+function hashesOf(tries: ReadonlyMap<TreeName, SparseMerkleTrie>): TreeHash[] {
+  return [...tries].map(([name, trie]) => ({ name, root: trie.root }));
 }

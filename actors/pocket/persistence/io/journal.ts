@@ -110,7 +110,8 @@ export class Journal {
       insert into journal (hash, bytes)
       select hash, bytes
       from unnest(${hashes}::text::bytea[], ${bytes}::text::bytea[]) with ordinality t(hash, bytes, place)
-      where not exists (select from tx where tx.hash = t.hash) order by place
+      where not exists (select from tx where tx.hash = t.hash)
+        and not exists (select from remembered r where r.hash = t.hash) order by place
       on conflict (hash) do nothing`;
     const { count } = await this.#database.run(deadline_ms, insert);
     this.#size += count;

@@ -1,7 +1,8 @@
 import { CodedError } from '../../../../runtime/errors.ts';
-import type { Actor } from '../../chain/actor.ts';
-import { decodeHeader } from '../../chain/block.ts';
+import { ACTOR_VALIDATOR, type Actor } from '../../chain/actor.ts';
+import { decodeHeader, type Header } from '../../chain/block.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import { decodeValidatorSet, type ValidatorSet } from '../../chain/validators.ts';
 import type { TipState } from '../core/chain-state.ts';
 import { accountEntries, actorEntries, type ParamRow, paramEntries } from '../core/entries.ts';
 import { differingTrees } from '../core/header.ts';
@@ -9,6 +10,7 @@ import { StateTries } from '../core/tries.ts';
 import { type ValidatorRules, Validators } from '../core/validators.ts';
 import { isInWindow, ReplayWindow, type WindowEntry, windowEntries } from '../core/window.ts';
 import type { AccountRow } from '../protocol.ts';
+import type { Sql } from './client.ts';
 import type { Transaction } from './database.ts';
 
 /** Rows read at once: bounds the memory of a rebuild. */
@@ -19,7 +21,8 @@ interface BlockRow {
   header: Uint8Array;
   commit_qc: Uint8Array | null;
 }
-interface ActorRow {
+/** A row of table actor; `chains` as the text of a JSON list. */
+export interface ActorRow {
   actor_type: number;
   address: Uint8Array;
   public_key: Uint8Array;
@@ -61,7 +64,7 @@ export async function loadState(
   ] as const) {
     for await (const rows of latestBalances(tx, table)) tries = tries.advance({ [tree]: accountEntries(rows) });
   }
-  const actors = await actorsAt(tx, header.height);
+  const actors = await actorsAt(tx(), header.height);
   tries = tries.advance({
     ...actorEntries({ actors, removedActors: [] }),
     params: paramEntries(await latestParams(tx)),
@@ -72,10 +75,20 @@ export async function loadState(
   }
   requireEqual(header, tries);
   const validators = Validators.of(rules, actors);
-  // Nobody decided genesis: those that it names stand in.
-  const before = header.height > 0n ? Validators.of(rules, await actorsAt(tx, header.height - 1n)) : validators;
-  const tip = { header, hash: block.hash, commitQc: block.commit_qc, tries, validators, voters: before.active };
-  return { tip, window };
+  const voters = await readVoters(tx(), header, rules);
+  return { tip: { header, hash: block.hash, commitQc: block.commit_qc, tries, validators, voters }, window };
+}
+
+/** Who decided a block. Nobody decided genesis: those that it names stand in. */
+export async function readVoters(sql: Sql, { height }: Header, rules: ValidatorRules): Promise<ValidatorSet> {
+  const [beginning] = await sql<{ voters: Uint8Array }[]>`select voters from beginning where height = ${height}`;
+  if (beginning !== undefined) return decodeValidatorSet(beginning.voters);
+  return (await readValidators(sql, height > 0n ? height - 1n : height, rules)).active;
+}
+
+/** The validators of the state of a height. */
+export async function readValidators(sql: Sql, height: bigint, rules: ValidatorRules): Promise<Validators> {
+  return Validators.of(rules, await actorsAt(sql, height, ACTOR_VALIDATOR));
 }
 
 function requireEqual(header: TipState['header'], tries: StateTries): void {
@@ -96,19 +109,20 @@ function latestBalances(tx: Transaction, table: 'account' | 'pool'): AsyncIterab
   `.cursor(BATCH_ROWS);
 }
 
-/** Everyone staked at a height. */
-async function actorsAt(tx: Transaction, height: bigint): Promise<Actor[]> {
-  const rows = await tx()<ActorRow[]>`
+/** Everyone staked at a height, or those of one type. */
+async function actorsAt(sql: Sql, height: bigint, type: number | null = null): Promise<Actor[]> {
+  const rows = await sql<ActorRow[]>`
     select * from (
       select distinct on (actor_type, address) actor_type, address, public_key, to_json(chains)::text as chains,
         service_url, staked_amount, paused_height, unstaking_height, output_address, missed_blocks, punished_height,
         removed
-      from actor where height <= ${height} order by actor_type desc, address desc, height desc) latest
+      from actor where height <= ${height} ${type === null ? sql`` : sql`and actor_type = ${type}`}
+      order by actor_type desc, address desc, height desc) latest
     where not removed`;
   return rows.map(actorOf);
 }
 
-function actorOf(row: ActorRow): Actor {
+export function actorOf(row: ActorRow): Actor {
   return {
     type: row.actor_type,
     address: row.address,
@@ -136,6 +150,8 @@ async function* windowRows(tx: Transaction, height: bigint, windowBlocks: bigint
     select replay_key, valid_until_height, bytes from tx where height >= ${from} and valid_until_height >= ${height}
     union all
     select replay_key, valid_until_height, bytes from tx where valid_until_height = 0
+    union all
+    select replay_key, valid_until_height, bytes from remembered
   `.cursor(BATCH_ROWS);
   for await (const rows of batches) {
     yield rows

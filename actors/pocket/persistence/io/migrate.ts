@@ -8,8 +8,8 @@ import type { Migration } from './migrations/migration.ts';
 
 /** The oldest server with what the views use (SQL bodies, rtrim of bytea). */
 const MIN_SERVER_VERSION = 140_000;
-/** Any number that nobody else locks with: "potoroo" in ASCII. */
-const LOCK = 0x706f746f726f6fn;
+/** Held by whoever changes all of a schema. Any number that nobody else locks with: "potoroo" in ASCII. */
+export const SCHEMA_LOCK = 0x706f746f726f6fn;
 
 /**
  * Brings the schema to the version of this program, in one transaction, one node at a time.
@@ -25,7 +25,7 @@ export async function migrate(
     async (tx) => {
       await requireServer(tx());
       await tx()`set local statement_timeout = 0`;
-      await tx()`select pg_advisory_xact_lock(${LOCK})`;
+      await tx()`select pg_advisory_xact_lock(${SCHEMA_LOCK})`;
       await tx()`create schema if not exists ${tx()(schema)}`;
       await tx()`
       create table if not exists migration (

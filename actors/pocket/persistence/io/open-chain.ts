@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import { CodedError, hasCode } from '../../../../runtime/errors.ts';
 import { decodeBlock } from '../../chain/block.ts';
-import { type Genesis, parseGenesis } from '../../chain/genesis.ts';
+import type { Genesis } from '../../chain/genesis.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
 import { ChainState } from '../core/chain-state.ts';
 import { genesisActors, genesisBlock } from '../core/genesis.ts';
+import type { ProofLimits } from '../core/recent-states.ts';
 import { validatorRules } from '../core/validators.ts';
 import { type Database, LONG_ATTEMPT_MS, type Transaction } from './database.ts';
 import { loadState, readGenesisHash } from './load-state.ts';
@@ -18,10 +19,9 @@ import { writeGenesis } from './write-block.ts';
  */
 export async function openChain(
   database: Database,
-  options: { genesis: string; deadline_ms: number; log: Logger },
+  options: { genesis: Genesis; proofs: ProofLimits; deadline_ms: number; log: Logger },
 ): Promise<ChainState> {
-  const { deadline_ms, log } = options;
-  const genesis = parseGenesis(options.genesis);
+  const { genesis, deadline_ms, log } = options;
   const { tip, window } = await database.transaction(
     deadline_ms,
     async (tx) => {
@@ -33,7 +33,7 @@ export async function openChain(
     },
     LONG_ATTEMPT_MS,
   );
-  const chain = new ChainState(tip, window);
+  const chain = new ChainState(tip, window, options.proofs);
   const proposals = await database.run(deadline_ms, readProposals);
   const lost = proposals.filter((row) => !takeUp(chain, row, log));
   await database.run(deadline_ms, (sql) =>
@@ -59,6 +59,8 @@ async function requireGenesis(tx: Transaction, genesis: Genesis, log: Logger): P
       { database: toHex(stored), file: toHex(ours) },
     );
   }
+  // What is kept for proofs is bounded by what others than the tip take: this must not count.
+  block.tries.release();
 }
 
 /** False for a proposal that nothing can come of: settled, without its parent, or of another format. */

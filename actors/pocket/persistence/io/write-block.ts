@@ -2,7 +2,9 @@ import { CodedError } from '../../../../runtime/errors.ts';
 import type { Actor } from '../../chain/actor.ts';
 import { encodeHeader, type Header } from '../../chain/block.ts';
 import { equalBytes, toHex } from '../../chain/hex.ts';
+import type { ParamRow } from '../core/entries.ts';
 import type { GenesisBlock } from '../core/genesis.ts';
+import type { RememberedRow, SnapshotRows } from '../core/snapshot-rows.ts';
 import type { StagedBlock } from '../core/staging.ts';
 import type { AccountRow, ActorKey } from '../protocol.ts';
 import { type ColumnValue, type CopyTarget, copyRows } from './copy.ts';
@@ -44,6 +46,10 @@ const ACTORS: CopyTarget = {
   },
 };
 const PARAMS: CopyTarget = { table: 'param', columns: { name: 'text', height: 'int8', value: 'text' } };
+const REMEMBERED: CopyTarget = {
+  table: 'remembered',
+  columns: { replay_key: 'bytea', hash: 'bytea', valid_until_height: 'int8', bytes: 'bytea' },
+};
 
 /** What a commit did, for the metrics. */
 export interface WriteResult {
@@ -88,25 +94,46 @@ export async function writeGenesis(
   await writeBalances(tx, 'account', 0n, state.accounts);
   await writeBalances(tx, 'pool', 0n, state.pools);
   await writeActors(tx, 0n, state.actors);
-  await copyRows(
-    tx,
-    PARAMS,
-    [...state.params].map(([name, value]) => [name, 0n, value]),
-  );
+  const params = [...state.params].map(([name, value]) => ({ name, value, height: 0n }));
+  await writeParams(tx, params);
+}
+
+/** Writes the header that a chain without its beginning stands on, and who decided it. */
+export async function writeBeginning(
+  tx: Transaction,
+  block: { header: Header; hash: Uint8Array; commitQc: Uint8Array; voters: Uint8Array },
+): Promise<void> {
+  await insertBlock(tx, { ...block, transactions: null, bodyBytes: null });
+  await tx()`insert into beginning (height, voters) values (${block.header.height}, ${block.voters})`;
+}
+
+/** Writes rows of a state that is not built from blocks. */
+export async function writeRows(tx: Transaction, height: bigint, { table, rows }: SnapshotRows): Promise<void> {
+  if (table === 'actor') await writeActors(tx, height, rows);
+  else if (table === 'param') await writeParams(tx, rows);
+  else if (table === 'remembered') await copyRows(tx, REMEMBERED, rememberedRows(rows));
+  else await writeBalances(tx, table, height, rows);
 }
 
 /** @returns false if the same block is there already @throws COMMIT_CONFLICT */
 async function insertBlock(
   tx: Transaction,
-  block: { header: Header; hash: Uint8Array; commitQc: Uint8Array | null; transactions: number; bodyBytes: number },
+  block: {
+    header: Header;
+    hash: Uint8Array;
+    commitQc: Uint8Array | null;
+    transactions: number | null;
+    bodyBytes: number | null;
+  },
 ): Promise<boolean> {
   const { header, hash } = block;
   const bytes = encodeHeader(header);
+  const size = block.bodyBytes === null ? null : bytes.length + block.bodyBytes;
   const inserted = await tx()`
     insert into block (height, hash, header, state_hash, parent_hash, proposer, timestamp_ms, commit_qc, transactions,
       size_bytes)
     values (${header.height}, ${hash}, ${bytes}, ${header.stateHash}, ${header.parentHash}, ${header.proposerAddress},
-      ${header.timestamp_ms}, ${block.commitQc}, ${block.transactions}, ${bytes.length + block.bodyBytes})
+      ${header.timestamp_ms}, ${block.commitQc}, ${block.transactions}, ${size})
     on conflict (height) do nothing`;
   if (inserted.count === 1) return true;
   const [row] = await tx()<{ hash: Uint8Array }[]>`select hash from block where height = ${header.height}`;
@@ -130,6 +157,18 @@ async function writeBalances(
 
 function* balanceRows(height: bigint, rows: readonly AccountRow[]): Generator<ColumnValue[]> {
   for (const { address, amount } of rows) yield [address, height, amount];
+}
+
+async function writeParams(tx: Transaction, rows: readonly ParamRow[]): Promise<void> {
+  await copyRows(
+    tx,
+    PARAMS,
+    rows.map(({ name, height, value }) => [name, height, value]),
+  );
+}
+
+function* rememberedRows(rows: readonly RememberedRow[]): Generator<ColumnValue[]> {
+  for (const { replayKey, hash, validUntilHeight, bytes } of rows) yield [replayKey, hash, validUntilHeight, bytes];
 }
 
 function transactionRows(block: StagedBlock): ColumnValue[][] {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,16 +8,19 @@ import { Registry } from 'prom-client';
 import type { Behaviour, Context, Envelope } from '../../../../runtime/actor.ts';
 import { systemClock } from '../../../../runtime/clock.ts';
 import { systemRandom } from '../../../../runtime/random.ts';
-import { publicKeyOf } from '../../../../wasm/ed25519.ts';
+import { publicKeyOf, sign } from '../../../../wasm/ed25519.ts';
 import { sha3_256 } from '../../../../wasm/hash.ts';
+import type { Actor } from '../../chain/actor.ts';
 import { addressOf } from '../../chain/address.ts';
-import { BLOCK_VERSION, bodyRoot, encodeHeader, type Header } from '../../chain/block.ts';
+import { BLOCK_VERSION, bodyRoot, decodeHeader, encodeHeader, type Header } from '../../chain/block.ts';
+import { encodeQc, STEP_COMMIT, voteSignBytes } from '../../chain/consensus.ts';
 import { toHex } from '../../chain/hex.ts';
 import { POOL_DAO } from '../../chain/pools.ts';
+import { decodeTransaction, replayKey, signTransaction } from '../../chain/transaction.ts';
 import type { PersistenceStart } from '../config.ts';
 import persistence from '../index.ts';
 import { type EmbeddedDatabase, startEmbedded } from '../io/embedded.ts';
-import type { ChangeSet, PersistenceProtocol, ReceiptRow, Tip } from '../protocol.ts';
+import type { ActorKey, ChangeSet, PersistenceProtocol, ReceiptRow, Tip } from '../protocol.ts';
 
 export const silent = pino({ level: 'silent' });
 
@@ -56,13 +60,23 @@ export function connect(url: string, schema = 'potoroo'): postgres.Sql {
   });
 }
 
-export function address(index: number): Uint8Array {
-  return addressOf(publicKeyOf(new Uint8Array(32).fill(index)));
+/** A key for each number from 1 to 65,535. */
+export function seedOf(index: number): Uint8Array {
+  const seed = new Uint8Array(32).fill(index % 256);
+  seed[0] = (index % 256) ^ (index >> 8);
+  return seed;
 }
+
+export function address(index: number): Uint8Array {
+  return addressOf(publicKeyOf(seedOf(index)));
+}
+
+/** Number of the only validator of `testGenesis`, as `address` takes it. */
+export const VALIDATOR = 99;
 
 /** One validator, and accounts 1 to `accounts` with a million each. */
 export function testGenesis(options: { accounts?: number; window?: number; chain?: string } = {}): string {
-  const key = publicKeyOf(new Uint8Array(32).fill(99));
+  const key = publicKeyOf(seedOf(VALIDATOR));
   const validator = toHex(addressOf(key));
   return JSON.stringify({
     genesis_time: '2026-01-31T12:00:00.000Z',
@@ -108,16 +122,33 @@ export interface TestActor {
 
 export async function startActor(
   url: string,
-  options: { schema?: string; genesis?: string; timeout_ms?: number } = {},
+  options: {
+    schema?: string;
+    genesis?: string;
+    timeout_ms?: number;
+    proofHeights?: number;
+    snapshots?: string;
+    interval?: number;
+  } = {},
 ): Promise<TestActor> {
   const committed: bigint[] = [];
+  const ownSnapshots = join(tmpdir(), `potoroo-snapshots-${randomUUID()}`);
+  const snapshots = options.snapshots ?? ownSnapshots;
   const metrics = new Registry();
   const context: Context<PersistenceProtocol, PersistenceStart> = {
     name: 'persistence',
     incarnation: 1,
     config: {
-      database: { url, schema: options.schema ?? 'potoroo', pool_size: 3 },
+      database: {
+        url,
+        schema: options.schema ?? 'potoroo',
+        pool_size: 3,
+        proof_heights: options.proofHeights ?? 100,
+        proof_memory_mb: 256,
+        snapshot_interval_blocks: options.interval ?? 0,
+      },
       genesis: options.genesis ?? testGenesis(),
+      snapshots,
     },
     clock: systemClock,
     random: systemRandom,
@@ -147,13 +178,24 @@ export async function startActor(
       async (body: never) => (handler as (body: never, envelope: Envelope) => unknown)(body, envelope()),
     ]),
   ) as unknown as TestActor['ask'];
-  return { ask, committed, metrics, stop: async () => behaviour.stop() };
+  const stop = async () => {
+    await behaviour.stop();
+    rmSync(ownSnapshots, { recursive: true, force: true });
+  };
+  return { ask, committed, metrics, stop };
 }
 
 /** What a block on `tip` does, for `stage`: one transaction for each entry of `payments`. */
 export function draft(
   parent: Pick<Tip, 'height' | 'blockHash'>,
-  options: { payments?: Payment[]; time?: bigint; tag?: string; parentQc?: Uint8Array } = {},
+  options: {
+    payments?: Payment[];
+    time?: bigint;
+    tag?: string;
+    parentQc?: Uint8Array;
+    actors?: Actor[];
+    removedActors?: ActorKey[];
+  } = {},
 ): { header: Uint8Array; transactions: Uint8Array[]; changes: ChangeSet; receipts: ReceiptRow[] } {
   const payments = options.payments ?? [];
   const height = parent.height + 1n;
@@ -165,8 +207,8 @@ export function draft(
     networkId: 'test',
     stateHash: new Uint8Array(),
     prevStateHash: new Uint8Array(),
-    proposerAddress: address(99),
-    quorumCertificate: options.parentQc ?? (height > 1n ? qcOf(parent.blockHash) : new Uint8Array()),
+    proposerAddress: address(VALIDATOR),
+    quorumCertificate: options.parentQc ?? (height > 1n ? qcOf(parent.blockHash, parent.height) : new Uint8Array()),
     timestamp_ms: options.time ?? 1_800_000_000_000n + height,
     stateTreeHashes: [],
     valSetHash: new Uint8Array(),
@@ -181,8 +223,8 @@ export function draft(
     changes: {
       accounts: payments.map(({ to, balance }) => ({ address: to, amount: balance })),
       pools: [{ address: POOL_DAO, amount: height * 10n }],
-      actors: [],
-      removedActors: [],
+      actors: options.actors ?? [],
+      removedActors: options.removedActors ?? [],
     },
     receipts: payments.map((payment, index) => receiptOf(payment, transactions[index] as Uint8Array)),
   };
@@ -196,15 +238,16 @@ export interface Payment {
   readonly code?: number;
 }
 
-function transactionOf(payment: Payment, tag: string): Uint8Array {
-  return new TextEncoder().encode(`${tag}:${toHex(payment.to)}:${payment.balance}:${payment.validUntil}`);
+function transactionOf({ to, balance, validUntil }: Payment, nonce: string): Uint8Array {
+  const message = { type: 'utility.MessageSend' as const, from: address(1), to, amount: balance || 1n };
+  const networkId = validUntil === 0n ? '' : 'test';
+  return signTransaction({ message, nonce, networkId, validUntilHeight: validUntil }, seedOf(1)).bytes;
 }
 
 function receiptOf(payment: Payment, bytes: Uint8Array): ReceiptRow {
-  const hash = sha3_256(bytes);
   return {
-    hash,
-    replayKey: sha3_256(hash),
+    hash: sha3_256(bytes),
+    replayKey: replayKey(decodeTransaction(bytes)),
     validUntilHeight: payment.validUntil,
     code: payment.code ?? 0,
     error: payment.code === undefined ? '' : 'insufficient amount',
@@ -214,14 +257,28 @@ function receiptOf(payment: Payment, bytes: Uint8Array): ReceiptRow {
   };
 }
 
-/** Stands for a QC: persistence keeps it and does not look inside. */
-export function qcOf(blockHash: Uint8Array): Uint8Array {
-  return Uint8Array.of(1, ...blockHash);
+/** The commit QC of the genesis validator. In one round or another, it proves the same and has other bytes. */
+export function qcOf(blockHash: Uint8Array, height = 1n, round = 0): Uint8Array {
+  const vote = { height, round, step: STEP_COMMIT, blockHash };
+  const signature = sign(seedOf(VALIDATOR), voteSignBytes({ networkId: 'test', ...vote }));
+  return encodeQc({ ...vote, signatures: [{ address: address(VALIDATOR), signature }] });
 }
 
 /** Stages and commits one block on the tip. */
 export async function advance(actor: TestActor, options: Parameters<typeof draft>[1] = {}): Promise<Tip> {
-  const { blockHash } = await actor.ask.stage(draft(await actor.ask.tip({}), options));
-  await actor.ask.commit({ blockHash, commitQc: qcOf(blockHash) });
+  const tip = await actor.ask.tip({});
+  const { blockHash } = await actor.ask.stage(draft(tip, options));
+  await actor.ask.commit({ blockHash, commitQc: qcOf(blockHash, tip.height + 1n) });
   return actor.ask.tip({});
+}
+
+/** Stages and commits one block on the tip, with a certificate that the validator of `testGenesis` signed. */
+export async function decide(actor: TestActor, changes: Partial<ChangeSet>): Promise<void> {
+  const block = draft(await actor.ask.tip({}));
+  const { header, blockHash } = await actor.ask.stage({ ...block, changes: { ...block.changes, ...changes } });
+  const { height, networkId } = decodeHeader(header);
+  const vote = { height, round: 0, step: STEP_COMMIT, blockHash };
+  const signature = sign(new Uint8Array(32).fill(VALIDATOR), voteSignBytes({ networkId, ...vote }));
+  const commitQc = encodeQc({ ...vote, signatures: [{ address: address(VALIDATOR), signature }] });
+  await actor.ask.commit({ blockHash, commitQc });
 }

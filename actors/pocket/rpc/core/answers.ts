@@ -20,6 +20,12 @@ export const errorAnswer = z
   })
   .describe('Error.');
 
+const syncState = z
+  .enum(['unsynced', 'sync_mode', 'pacemaker', 'synced', 'unknown'])
+  .describe(
+    'unsynced: it is not known what the node lacks, or nobody gives it. sync_mode: it fetches what others have decided. Then pacemaker, of a validator that takes part, or synced, of any other node, which follows. unknown: consensus does not answer.',
+  );
+
 export const healthAnswer = z
   .strictObject({
     live: z.boolean().describe('Always true: the node answers.'),
@@ -33,6 +39,7 @@ export const healthAnswer = z
     height: integer('Latest committed height; -1 while the database is away.'),
     peers: z.int().describe('Connected peers; -1 while the network is restarting.'),
     syncing: z.boolean().describe('True while missed blocks are being fetched.'),
+    sync_state: syncState,
   })
   .describe('State of the node.');
 
@@ -41,6 +48,16 @@ export const consensusStateAnswer = z
     height: integer('Height being decided.'),
     round: z.int(),
     step: z.int().describe('1 NEWROUND, 2 PREPARE, 3 PRECOMMIT, 4 COMMIT, 5 DECIDE.'),
+    sync: z
+      .strictObject({
+        state: syncState,
+        target: integer('Highest height that is known to be decided.'),
+        rate_blocks_per_s: z.number().describe('Blocks committed per second of late.'),
+        eta_s: z.number().nullable().describe('Seconds until the target; 0: reached; null: nothing moves.'),
+        peers: z.int().describe('Peers that blocks can be asked of.'),
+        snapshot: integer('Height of the snapshot that is being taken.').nullable(),
+      })
+      .describe('How far the node is with what others have decided. Extension of V1.'),
   })
   .describe('Where consensus stands.');
 

@@ -11,9 +11,10 @@ function actors(...changed: ActorHealth[]): Findings['supervisor'] {
   return { answer: { actors: well.map((one) => changed.find(({ name }) => name === one.name) ?? one) } };
 }
 
+const PACEMAKER = { state: 'pacemaker' } as const;
 const WELL: Findings = {
   database: { answer: 7n },
-  consensus: { answer: { syncing: false, quorum: true } },
+  consensus: { answer: { syncing: false, quorum: true, sync: PACEMAKER } },
   p2p: { answer: { peers: [{ connected: true }, { connected: false }] } },
   supervisor: actors(),
 };
@@ -25,16 +26,19 @@ function verdict(change: Partial<Findings>) {
 
 test('a well node is ready and not degraded', () => {
   const health = { live: true, ready: true, degraded: false, reasons: [], height: 7n, peers: 1, syncing: false };
-  assert.deepEqual(healthOf(WELL), health);
+  assert.deepEqual(healthOf(WELL), { ...health, sync_state: 'pacemaker' });
 });
 
 test('a node that catches up is not ready, but nothing of it is broken', () => {
   const expected = { ready: false, degraded: false, reasons: ['consensus: SYNCING'] };
-  assert.deepEqual(verdict({ consensus: { answer: { syncing: true, quorum: true } } }), expected);
+  assert.deepEqual(
+    verdict({ consensus: { answer: { syncing: true, quorum: true, sync: { state: 'sync_mode' } } } }),
+    expected,
+  );
 });
 
 test('without enough validators nothing is decided, though the node serves', () => {
-  assert.deepEqual(verdict({ consensus: { answer: { syncing: false, quorum: false } } }), {
+  assert.deepEqual(verdict({ consensus: { answer: { syncing: false, quorum: false, sync: PACEMAKER } } }), {
     ready: true,
     degraded: true,
     reasons: ['validators: NO_QUORUM'],
@@ -94,5 +98,6 @@ test('every part that does not answer is a reason; without the supervisor the no
     height: -1n,
     peers: -1,
     syncing: false,
+    sync_state: 'unknown',
   });
 });

@@ -1,4 +1,5 @@
 import type { ActorHealth } from '../../../../runtime/main-protocol.ts';
+import type { SyncStatus } from '../../consensus/protocol.ts';
 import type { HealthAnswer } from './answers.ts';
 
 /** Without one of these the node does not follow the chain or cannot answer about it; without the others it can. */
@@ -13,7 +14,11 @@ export type Finding<T> = { readonly answer: T } | { readonly code: string };
 export interface Findings {
   /** Latest committed height. */
   readonly database: Finding<bigint>;
-  readonly consensus: Finding<{ readonly syncing: boolean; readonly quorum: boolean }>;
+  readonly consensus: Finding<{
+    readonly syncing: boolean;
+    readonly quorum: boolean;
+    readonly sync: Pick<SyncStatus, 'state'>;
+  }>;
   readonly p2p: Finding<{ readonly peers: readonly { readonly connected: boolean }[] }>;
   readonly supervisor: Finding<{ readonly actors: readonly ActorHealth[] }>;
 }
@@ -40,6 +45,7 @@ export function healthOf(findings: Findings): HealthAnswer {
     height: answered(findings.database) ?? -1n,
     peers: answered(findings.p2p)?.peers.filter((peer) => peer.connected).length ?? -1,
     syncing,
+    sync_state: answered(findings.consensus)?.sync.state ?? 'unknown',
   };
 }
 

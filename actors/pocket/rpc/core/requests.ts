@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ACTOR_KINDS } from '../../chain/state-values.ts';
 
 /** Transactions in one batch: with the largest allowed body that is about 4 KB each. */
 const MAX_BATCH = 1_000;
@@ -66,6 +67,18 @@ export const broadcastRequest = z.strictObject({
 export const broadcastBatchRequest = z.strictObject({ raw_hex_bytes: hexList });
 export const heightRequest = z.strictObject({ height });
 export const addressHeightRequest = z.strictObject({ address: hexOf(20, 'Address of the account.'), height });
+export const actorHeightRequest = z.strictObject({
+  actor_type: z.enum(ACTOR_KINDS.map(({ name }) => name)).describe('As what it is staked.'),
+  address: hexOf(20, 'Address of the actor.'),
+  height,
+});
+export const paramHeightRequest = z.strictObject({
+  param_name: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,127}$/, 'must be the name of a parameter: lower-case letters, digits and _')
+    .describe('Name of a governance parameter.'),
+  height,
+});
 export const heightPageRequest = z.strictObject({ height, page, per_page: perPage, sort });
 export const pageRequest = z.strictObject({
   page,

@@ -81,8 +81,8 @@ export function nodeRoutes(app: FastifyInstance, parts: NodeParts): void {
       },
     },
     async () => {
-      const { height, round, step } = await state();
-      return { height, round, step };
+      const { height, round, step, sync } = await state();
+      return { height, round, step, sync };
     },
   );
   app.get(

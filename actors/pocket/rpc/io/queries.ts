@@ -33,6 +33,13 @@ interface ActorRow extends Omit<ActorAnswer, 'chains' | 'output_addr'> {
   output_address: string;
 }
 
+/** Lowest heights of which the state and the whole block are in the database, and the last one. */
+interface Extent {
+  readonly state_from: bigint;
+  readonly blocks_from: bigint;
+  readonly latest: bigint;
+}
+
 interface TransactionRow {
   height: bigint;
   index: number;
@@ -56,12 +63,25 @@ export function queries(database: Database) {
     return present(row?.tip);
   };
 
-  /** The height that a request means; 0 is the tip. @throws BLOCK_NOT_FOUND */
-  const resolve = async (height: bigint): Promise<bigint> => {
-    const latest = await tip();
-    if (height > latest) throw unknownHeight(height, latest);
-    return height === 0n ? latest : height;
+  const extent = async (): Promise<Extent> => {
+    const [row] = await database.query('extent', (sql) => sql<Extent[]>`select * from v_extent`);
+    if (row !== undefined) return { ...row, latest: present(row.latest) };
+    return { state_from: 0n, blocks_from: 0n, latest: present(null) };
   };
+
+  const resolveFrom =
+    (lowest: 'state_from' | 'blocks_from') =>
+    async (height: bigint): Promise<bigint> => {
+      const { latest, [lowest]: earliest } = await extent();
+      if (height > latest) throw unknownHeight(height, latest);
+      const at = height === 0n ? latest : height;
+      if (at < earliest) throw beforeBeginning(at, earliest);
+      return at;
+    };
+  /** The height whose state a request means; 0 is the tip. @throws BLOCK_NOT_FOUND */
+  const resolve = resolveFrom('state_from');
+  /** The height of the block that a request means; 0 is the tip. @throws BLOCK_NOT_FOUND */
+  const resolveBlock = resolveFrom('blocks_from');
 
   /** What messages cost at a height, by the name of the parameter. */
   const fees = async (height: bigint): Promise<Fees> => {
@@ -77,9 +97,10 @@ export function queries(database: Database) {
     tip,
     resolve,
     fees,
+    resolveBlock,
 
     async block(height: bigint): Promise<BlockRecord> {
-      const at = await resolve(height);
+      const at = await resolveBlock(height);
       const [row] = await database.query(
         'block',
         (sql) => sql<{ header: Uint8Array; commit_qc: Uint8Array | null }[]>`
@@ -214,7 +235,7 @@ export function queries(database: Database) {
         from (
           select height, hash, state_hash, timestamp_ms, transactions,
             sum(transactions) over (order by height) as running
-          from v_blocks where height between ${from} and ${to}
+          from v_blocks where height between ${from} and ${to} and transactions is not null
         ) b
         where b.running <= ${MAX_HASHES} or b.height = ${from} order by b.height`,
       );
@@ -266,4 +287,12 @@ function present(tip: bigint | null | undefined): bigint {
 function unknownHeight(height: bigint, latest?: bigint): CodedError {
   const hint = latest === undefined ? '' : `: the latest is ${latest}`;
   return new CodedError('BLOCK_NOT_FOUND', `no block is committed at height ${height}${hint}`, { height, latest });
+}
+
+function beforeBeginning(height: bigint, earliest: bigint): CodedError {
+  const hint = `this node began with a snapshot and has them from height ${earliest} on: ask an older node`;
+  return new CodedError('BLOCK_NOT_FOUND', `there is no block or state of height ${height} here: ${hint}`, {
+    height,
+    earliest,
+  });
 }

@@ -67,7 +67,7 @@ function chainRoutes(app: FastifyInstance, queries: Queries): void {
     '/v1/query/block_txs',
     about('Transactions of a block, by page.', blockTxsAnswer, { body: heightPageRequest }),
     async ({ body }) => {
-      const height = await queries.resolve(body.height);
+      const height = await queries.resolveBlock(body.height);
       const total_txs = await queries.transactionCount(height);
       const { offset, total_pages } = pageOf(body.page, body.per_page, total_txs);
       const fees = await queries.fees(height);

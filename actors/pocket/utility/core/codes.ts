@@ -2,7 +2,6 @@ import { type ErrorRecord, toErrorRecord } from '../../../../runtime/errors.ts';
 
 export const RESULT_OK = 0;
 export const RESULT_DUPLICATE = 35;
-export const RESULT_INSUFFICIENT_FUNDS = 41;
 
 /**
  * The number that a client sees for each reason of a refusal. Below 200 they are the earlier implementation's;
@@ -18,7 +17,7 @@ const RESULT_CODES: Readonly<Record<string, number>> = {
   TX_PUBLIC_KEY_EMPTY: 31,
   TX_SIGNATURE_EMPTY: 32,
   TX_DUPLICATE: RESULT_DUPLICATE,
-  INSUFFICIENT_FUNDS: RESULT_INSUFFICIENT_FUNDS,
+  INSUFFICIENT_FUNDS: 41,
   STAKE_BELOW_MINIMUM: 45,
   TX_CHAINS_INVALID: 48,
   TX_PUBLIC_KEY_LENGTH: 50,

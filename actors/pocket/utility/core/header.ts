@@ -55,13 +55,26 @@ export function draftHeader(
 /** @throws CodedError PROPOSAL_INVALID */
 export function checkProposal(terms: ProposalTerms, parent: Parent, rules: LedgerRules): void {
   const refuse = (reason: string): never => {
-    throw new CodedError('PROPOSAL_INVALID', `No block can be built: ${reason}.`, { height: terms.height });
+    throw proposalInvalid(terms, reason);
   };
   if (terms.parent.length !== HASH_BYTES) refuse('the parent is no block hash');
   if (terms.proposer.length !== ADDRESS_BYTES) refuse('the proposer is no address');
   if (terms.height !== parent.height + 1n) refuse(`the parent has height ${parent.height}`);
   if (terms.timestamp_ms <= parent.timestamp_ms) refuse(`the time is not after the parent's ${parent.timestamp_ms}`);
   if (!isActive(terms.proposer, parent, rules)) refuse('the proposer is no active validator');
+}
+
+/** As signersOf, of the certificate that a proposal is asked for with. @throws CodedError PROPOSAL_INVALID */
+export function signersFor(terms: ProposalTerms): ReadonlySet<string> | null {
+  try {
+    return signersOf(terms.quorumCertificate);
+  } catch (cause) {
+    throw proposalInvalid(terms, "the parent's certificate cannot be read", { cause });
+  }
+}
+
+function proposalInvalid({ height }: ProposalTerms, reason: string, options?: ErrorOptions): CodedError {
+  return new CodedError('PROPOSAL_INVALID', `No block can be built: ${reason}.`, { height }, options);
 }
 
 /** What can be checked before the parent is read. The body root was checked by the decoder. @throws BLOCK_INVALID */

@@ -140,6 +140,11 @@ function stateHash({ accounts, pools, replayed }: Omit<State, 'hash'>): Uint8Arr
   return sha256(new TextEncoder().encode(String([rows(accounts), '|', rows(pools), '|', [...replayed].sort()])));
 }
 
+/** Utility has no use for snapshots. */
+function unasked(): never {
+  throw new Error('utility asked for a snapshot');
+}
+
 function persistenceOf(store: Store) {
   return defineActor<typeof persistenceProtocol, object>({
     protocol: persistenceProtocol,
@@ -179,6 +184,16 @@ function persistenceOf(store: Store) {
         },
         block: () => ({ block: null }),
         blocks: () => ({ blocks: [] }),
+        prove: () => {
+          throw new Error('utility proves nothing');
+        },
+        headers: unasked,
+        snapshots: unasked,
+        manifest: unasked,
+        chunk: unasked,
+        restoreBegin: unasked,
+        restoreChunk: unasked,
+        restoreEnd: unasked,
         journal: ({ transactions }) => {
           store.write(transactions);
           return {};
@@ -280,11 +295,12 @@ export class World {
       listens: [],
       start: (context) => {
         this.emitGossip = (transactions) => context.emit('transactions', { transactions, peerId: 'other' });
-        this.emitConnected = (validators) => context.emit('connected', { validators });
+        this.emitConnected = (validators) => context.emit('connected', { validators, addresses: [] });
         return {
           tell: {
             broadcast: () => undefined,
             send: () => undefined,
+            accuse: () => undefined,
             gossip: ({ transactions }) => {
               this.gossiped.push(...transactions.map((bytes) => toHex(transactionHash(bytes))));
             },
