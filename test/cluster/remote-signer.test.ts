@@ -191,7 +191,7 @@ describe('a validator among others, whose signer is away', () => {
     return command;
   };
 
-  it('starts and follows their chain, and finds it once it is back', async () => {
+  it('starts, follows their chain, and takes part again once it is back', async () => {
     folder = mkdtempSync(join(tmpdir(), 'potoroo-remote-'));
     const { nodes } = await prepareNetwork(localnetLayout(folder), { validators: 4, databaseUrl: undefined });
     homes = nodes.map(({ home }) => homeLayout(home));
@@ -217,5 +217,11 @@ describe('a validator among others, whose signer is away', () => {
     await reaches(last, before + 3);
 
     await served(`127.0.0.1:${listening}`, own).says(/a node is connected/);
+    const signedAt = async (): Promise<number> => {
+      const status = await potoroo('signer', 'status', '--home', signerHome.home, '--json');
+      return JSON.parse(status.stdout).height;
+    };
+    const returned = await heightOf(last);
+    await until('it takes part', async () => ((await signedAt()) > returned + 3 ? true : undefined), 90_000);
   });
 });
