@@ -39,11 +39,14 @@ export function signed(s: State, signature: Uint8Array) {
   setTimer(s, 'tick', s.settings.resend_ms);
 }
 
+/** What the signer answers once it has stopped signing: it is asked again in the next step, not at every tick. */
+const STOPPED_SIGNING = 'SIGNER_RECORD_STALE';
+
 /** A safety rule forbids it: silence in this step. Any other failure is tried again. */
 export function signFailed(s: State, code: string) {
   const { draft } = s;
   s.draft = null;
-  if (!draft || !code.startsWith('SIGN_')) {
+  if (!draft || !(code.startsWith('SIGN_') || code === STOPPED_SIGNING)) {
     s.paused.add('sign');
     return;
   }
