@@ -47,11 +47,13 @@ height that changed them first (its val_set_hash and next_val_set_hash differ), 
 compare the hash of the block with somebody you trust.
 
 Examples:
-  $ curl -s http://127.0.0.1:50832/v1/proof/account -H 'content-type: application/json' \\
-      -d '{"address": "0554f492a74730076d738a63bf7a4a8e581dbc15"}' > proof.json
   $ potoroo verify proof.json --genesis genesis.json
   $ potoroo verify later.json --trusted-header proof.json
   $ potoroo verify - --trusted-hash 3fb2a0c95d18e7764a0d1c2b3a495867768594a3b2c1d0e9f8a7b6c5d4e3f201 --json < proof.json
+
+A proof comes from a node:
+  $ curl -s http://127.0.0.1:50832/v1/proof/account -H 'content-type: application/json' \\
+      -d '{"address": "0554f492a74730076d738a63bf7a4a8e581dbc15"}' > proof.json
 `,
     )
     .action(verify);
