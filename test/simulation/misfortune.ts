@@ -1,6 +1,12 @@
 import { MESSAGE_PROPOSE, STEP_DECIDE, STEP_PREPARE } from '../../actors/pocket/chain/consensus.ts';
 import { equalBytes, toHex } from '../../actors/pocket/chain/hex.ts';
-import { exceedsFaults, type Validator, validatorSet } from '../../actors/pocket/chain/validators.ts';
+import {
+  exceedsFaults,
+  powerOf,
+  type Validator,
+  type ValidatorSet,
+  validatorSet,
+} from '../../actors/pocket/chain/validators.ts';
 import type { Coalition } from './byzantine/coalition.ts';
 import { Chance } from './chance.ts';
 import type { Fault, FaultCounts } from './faults.ts';
@@ -205,6 +211,10 @@ export class Misfortune {
 }
 
 /** Transactions of which any may happen in any order. */
+function mayFail(set: ValidatorSet, faulty: readonly { readonly address: Uint8Array }[]): boolean {
+  return exceedsFaults(set, powerOf(set, faulty));
+}
+
 function harmlessChanges(world: World): Uint8Array[] {
   const { all, validators } = world.keys;
   const byzantine = world.nodes.filter(({ options }) => options.liar).map(({ options }) => options);
@@ -214,7 +224,7 @@ function harmlessChanges(world: World): Uint8Array[] {
   let staying = [...validators.list];
   for (const one of validators.list.filter(isHonest)) {
     const without = staying.filter((other) => other !== one);
-    if (without.length === 0 || exceedsFaults(validatorSet(without), byzantine)) continue;
+    if (without.length === 0 || mayFail(validatorSet(without), byzantine)) continue;
     staying = without;
     const index = all.findIndex(({ address }) => equalBytes(address, one.address));
     changes.push(leaves(index), joins(index));

@@ -1,5 +1,5 @@
 import { equalBytes } from '../../actors/pocket/chain/hex.ts';
-import { exceedsFaults, type Validator } from '../../actors/pocket/chain/validators.ts';
+import { exceedsFaults, powerOf, type Validator } from '../../actors/pocket/chain/validators.ts';
 import type { Rules } from '../../actors/pocket/consensus/core/rules.ts';
 import type { BrokenRules } from './broken-rules.ts';
 import { BEHAVIOURS, type BehaviourName } from './byzantine/behaviours.ts';
@@ -83,7 +83,7 @@ function byzantineRoles(
   const most = chance.happens(0.5) ? validators.list.length : chance.between(0, validators.list.length);
   const chosen: Validator[] = [];
   for (const one of chance.sample(validators.list, validators.list.length)) {
-    if (chosen.length < most && !exceedsFaults(validators, [...chosen, one])) chosen.push(one);
+    if (chosen.length < most && !exceedsFaults(validators, powerOf(validators, [...chosen, one]))) chosen.push(one);
   }
   const roles = new Map<number, BehaviourName[] | 'twins'>();
   for (const index of chosen.map(({ address }) => all.findIndex((one) => equalBytes(one.address, address)))) {

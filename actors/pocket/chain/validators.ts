@@ -90,12 +90,13 @@ export function isQuorumOf(set: ValidatorSet, ballots: Iterable<{ readonly addre
   return 3n * powerOf(set, ballots) > 2n * set.totalPower;
 }
 
-/** Are these more than can be faulty while the network is safe, so that one of them at least is honest? */
-export function exceedsFaults(set: ValidatorSet, ballots: Iterable<{ readonly address: Uint8Array }>): boolean {
-  return powerOf(set, ballots) > (set.totalPower - 1n) / 3n;
+/** Is this more power than can be faulty while the network is safe, so that an honest validator has part of it? */
+export function exceedsFaults(set: ValidatorSet, power: bigint): boolean {
+  return power > (set.totalPower - 1n) / 3n;
 }
 
-function powerOf(set: ValidatorSet, ballots: Iterable<{ readonly address: Uint8Array }>): bigint {
+/** The power of these together; each member counts once, strangers do not count. */
+export function powerOf(set: ValidatorSet, ballots: Iterable<{ readonly address: Uint8Array }>): bigint {
   const counted = new Set<Validator>();
   for (const { address } of ballots) {
     const validator = set.byAddress(toHex(address));
