@@ -3,19 +3,8 @@ import { test } from 'node:test';
 import { commandOf, help, parseOrder, scenarioOf, UsageError } from './args.ts';
 import { RULES } from './broken-rules.ts';
 import { ALL_FAULTS, FAULTS } from './faults.ts';
-import { FailedRun, type Scenario, simulate } from './scenario.ts';
+import { type FailedRun, failure } from './scenario.ts';
 import { shrink } from './shrink.ts';
-
-/** How a run fails; null if it does not. */
-function failure(scenario: Scenario): FailedRun | null {
-  try {
-    simulate(scenario);
-  } catch (error) {
-    if (error instanceof FailedRun) return error;
-    throw error;
-  }
-  return null;
-}
 
 function order(...args: string[]) {
   const parsed = parseOrder(args);

@@ -163,3 +163,14 @@ function recover(world: World) {
   const after_ms = world.now_ms - calm_ms;
   throw new Violation('liveness', `not all reach height ${goal} in ${after_ms} ms of calm: ${places.join(', ')}`);
 }
+
+/** How a run fails; null if it does not. */
+export function failure(scenario: Scenario): FailedRun | null {
+  try {
+    simulate(scenario);
+  } catch (error) {
+    if (error instanceof FailedRun) return error;
+    throw error;
+  }
+  return null;
+}
