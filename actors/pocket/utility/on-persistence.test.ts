@@ -4,12 +4,13 @@ import { Registry } from 'prom-client';
 import type { Behaviour, Context, Envelope, Peer } from '../../../runtime/actor.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { systemRandom } from '../../../runtime/random.ts';
-import { decodeBlock } from '../chain/block.ts';
+import { decodeBlock, decodeHeader } from '../chain/block.ts';
 import { encodeQc, STEP_COMMIT } from '../chain/consensus.ts';
 import { equalBytes, toHex } from '../chain/hex.ts';
 import type { Message } from '../chain/messages.ts';
 import { POOL_VALIDATOR_STAKE } from '../chain/pools.ts';
 import { signTransaction } from '../chain/transaction.ts';
+import { decodeValidatorSet, validatorSetHash } from '../chain/validators.ts';
 import { silent, startActor, type TestActor, type TestServer, testServer } from '../persistence/testing/harness.ts';
 import { type UtilityStart, utilityConfigSchema } from './config.ts';
 import utility from './index.ts';
@@ -196,5 +197,19 @@ describe('validators on the real database', () => {
       assert.deepEqual(header.valSetHash, headers[i]!.nextValSetHash, 'a change counts from the next height on');
     }
     assert.equal(new Set(headers.map(({ nextValSetHash }) => toHex(nextValSetHash))).size, 4);
+
+    const changes = headers.filter(({ valSetHash, nextValSetHash }) => !equalBytes(valSetHash, nextValSetHash));
+    const shown = await ledger.persistence.ask.changes({ from: 1n });
+    assert.equal(shown.next, null);
+    assert.deepEqual(
+      shown.headers.map((one) => decodeHeader(one.header).height),
+      changes.map(({ height }) => height),
+      'what a signer has to be shown: the headers that changed who decides, and no others',
+    );
+    for (const [i, { validators }] of shown.headers.entries()) {
+      assert.deepEqual(validatorSetHash(decodeValidatorSet(validators)), changes[i]!.nextValSetHash);
+    }
+    const later = await ledger.persistence.ask.changes({ from: changes[1]!.height });
+    assert.equal(later.headers.length, changes.length - 1);
   });
 });
