@@ -16,7 +16,7 @@ const LOAD_TPS = 20;
 /** Blocks as quickly as they are decided: hundreds of them in seconds. */
 const GENESIS = { block_interval_ms: 20, empty_block_interval_ms: 20 };
 /** How far the node is behind: little here, more by hand. */
-const BLOCKS = Number(process.env.POTOROO_SYNC_BLOCKS ?? 60);
+const BLOCKS = Number(process.env.POTOROO_SYNC_BLOCKS ?? 25);
 /** Waited for at a time: a busy machine needs long for all of them. */
 const STRIDE = 20;
 const LATE = 4;
