@@ -22,7 +22,7 @@ let first: Victim;
 let twin: Victim;
 
 before(async () => {
-  stage = await Stage.open({ timeout_ms: TIMEOUT_ms, indispensable: false });
+  stage = await Stage.open({ timeout_ms: TIMEOUT_ms, indispensable: true });
   const { directory, victim } = stage;
   first = new Victim(victim.home, victim.log, join(directory, 'control'));
   twin = new Victim(twinHome('twin'), join(directory, 'twin.log'), join(directory, 'twin-control'));
